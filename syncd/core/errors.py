@@ -1,0 +1,25 @@
+"""Errors by who must act: nobody yet (we try again), the user, or whoever runs the service.
+
+Every message is one sentence for a person that says what is wrong and what to do next; the
+cause travels as `__cause__` and goes to the log.
+"""
+
+
+class SyncError(Exception):
+    """Anything that keeps a folder from being in step."""
+
+
+class TryAgain(SyncError):
+    """Passes by itself: no network, a busy server, a lost race.  The caller retries."""
+
+
+class NeedsUser(SyncError):
+    """Only the person can go on: a wrong token, a folder in the way, a name that can't be kept."""
+
+
+class Refused(NeedsUser):
+    """The remote said no to this very push (protected branch, file too large, no right)."""
+
+
+class Stop(SyncError):
+    """This process must end: a second daemon, an unreadable state, no rights."""

@@ -1,0 +1,220 @@
+"""A commit's tree as one flat, immutable, mapped file, shared by every process of a node.
+
+Layout (little endian): a header, then one fixed record per node in breadth-first order, so that
+a folder's children are neighbours, sorted by name; then all names.  Node 0 is the top folder.
+Folders carry git's tree id, so that two manifests are compared in time proportional to what
+differs.  Times are chosen by the writer: a file's time changes exactly when its content does.
+"""
+
+import mmap
+import os
+import struct
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from syncd.core.entry import BlobId, Change, CommitId, Entry, Mode, RelPath
+
+_MAGIC = b"SYNCMAN1"
+_HEADER = struct.Struct("<8s20sIIq")  # magic, commit, nodes, bytes of names, time (ns)
+_RECORD = struct.Struct("<IIIIHHQq20s")  # parent, first child, children, name at, name length, mode, size, mtime, id
+FOLDER = 0o040000
+
+
+@dataclass(slots=True)
+class Node:
+    """A file or folder on its way into a manifest."""
+
+    name: bytes
+    mode: int
+    id: bytes
+    size: int = 0
+    mtime_ns: int = 0
+    children: list["Node"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One node of a manifest; `first` and `count` name a folder's children by index."""
+
+    index: int
+    parent: int
+    first: int
+    count: int
+    name: bytes
+    mode: int
+    size: int
+    mtime_ns: int
+    id: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder."""
+        return self.mode == FOLDER
+
+    @property
+    def blob(self) -> BlobId:
+        """The content's id (of a folder: git's tree id)."""
+        return BlobId(self.id.hex())
+
+    @property
+    def entry(self) -> Entry:
+        """What the core knows of this file."""
+        return Entry(self.blob, Mode(self.mode))
+
+
+def write_manifest(path: Path, commit: CommitId, top: Node, time_ns: int) -> None:
+    """Write a manifest durably: aside, fsync, rename, fsync of the folder."""
+    records, names, at = [], bytearray(), 0
+    queue: deque[tuple[Node, int]] = deque([(top, 0)])
+    following = 1
+    while queue:
+        node, parent = queue.popleft()
+        children = sorted(node.children, key=lambda child: child.name)
+        records.append(
+            _RECORD.pack(
+                parent,
+                following,
+                len(children),
+                len(names),
+                len(node.name),
+                node.mode,
+                node.size,
+                node.mtime_ns,
+                node.id,
+            )
+        )
+        names += node.name
+        queue.extend((child, at) for child in children)
+        following += len(children)
+        at += 1
+    head = _HEADER.pack(_MAGIC, bytes.fromhex(commit), len(records), len(names), time_ns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(aside, "wb") as out:
+        out.write(head)
+        out.writelines(records)
+        out.write(names)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(aside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Manifest:
+    """A mapped manifest.  Reading it allocates nothing that lasts."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the file.  ValueError if it is not a whole manifest."""
+        self.path = path
+        with open(path, "rb") as source:
+            self._map = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
+        if len(self._map) < _HEADER.size or self._map[:8] != _MAGIC:
+            raise ValueError(f"{path} is not a manifest")
+        _, commit, self._count, names, self.time_ns = _HEADER.unpack_from(self._map, 0)
+        self.commit = CommitId(commit.hex())
+        self._names = _HEADER.size + self._count * _RECORD.size
+        if len(self._map) != self._names + names:
+            raise ValueError(f"{path} is cut short")
+
+    def __len__(self) -> int:
+        """The number of nodes, folders and the top included."""
+        return int(self._count)
+
+    def record(self, index: int) -> Record:
+        """The node with this index."""
+        parent, first, count, at, length, mode, size, mtime, oid = _RECORD.unpack_from(
+            self._map, _HEADER.size + index * _RECORD.size
+        )
+        name = self._map[self._names + at : self._names + at + length]
+        return Record(index, parent, first, count, name, mode, size, mtime, oid)
+
+    def _name(self, index: int) -> bytes:
+        at, length = struct.unpack_from("<IH", self._map, _HEADER.size + index * _RECORD.size + 12)
+        return self._map[self._names + at : self._names + at + length]
+
+    def child(self, folder: int, name: bytes) -> int | None:
+        """The index of a folder's child; None if there is none of that name."""
+        among = self.children(folder)
+        low, high = among.start, among.stop
+        while low < high:
+            middle = (low + high) // 2
+            found: bytes = self._name(middle)
+            if found == name:
+                return middle
+            if found < name:
+                low = middle + 1
+            else:
+                high = middle
+        return None
+
+    def children(self, folder: int) -> range:
+        """The indices of a folder's children, in the order of their names' bytes."""
+        first, count = struct.unpack_from("<II", self._map, _HEADER.size + folder * _RECORD.size + 4)
+        return range(first, first + count)
+
+    def find(self, path: RelPath) -> int | None:
+        """The index of the node at a path ('' is the top)."""
+        index = 0
+        for name in os.fsencode(path).split(b"/") if path else ():
+            found = self.child(index, name)
+            if found is None:
+                return None
+            index = found
+        return index
+
+    def entry(self, path: RelPath) -> Entry | None:
+        """The file at a path; None if there is none, or a folder."""
+        index = self.find(path)
+        if index is None:
+            return None
+        record = self.record(index)
+        return None if record.is_folder else record.entry
+
+    def files(self, folder: int = 0, prefix: str = "") -> Iterator[tuple[RelPath, Record]]:
+        """All files below a folder, with their paths."""
+        for index in self.children(folder):
+            record = self.record(index)
+            path = prefix + os.fsdecode(record.name)
+            if record.is_folder:
+                yield from self.files(index, path + "/")
+            else:
+                yield RelPath(path), record
+
+    def tree(self) -> dict[RelPath, Entry]:
+        """The whole tree, flat."""
+        return {path: record.entry for path, record in self.files()}
+
+
+def difference(old: Manifest | None, new: Manifest) -> dict[RelPath, Change]:
+    """The changes from one commit to another; equal folders are never entered."""
+    if old is None:
+        return {path: Change(None, record.entry) for path, record in new.files()}
+    out: dict[RelPath, Change] = {}
+    pairs = [("", 0, 0)]
+    while pairs:
+        prefix, before, after = pairs.pop()
+        was = {old._name(i): i for i in old.children(before)}
+        now = {new._name(i): i for i in new.children(after)}
+        for name in was.keys() | now.keys():
+            a = old.record(was[name]) if name in was else None
+            b = new.record(now[name]) if name in now else None
+            if a and b and a.id == b.id and a.mode == b.mode:
+                continue
+            path = prefix + os.fsdecode(name)
+            if a and b and a.is_folder and b.is_folder:
+                pairs.append((path + "/", a.index, b.index))
+                continue
+            for source, record, is_new in ((old, a, False), (new, b, True)):
+                if record is None:
+                    continue
+                found = source.files(record.index, path + "/") if record.is_folder else [(RelPath(path), record)]
+                for where, file in found:
+                    base = out[where].base if where in out else None
+                    out[where] = Change(base, file.entry) if is_new else Change(file.entry, None)
+    return out

@@ -1,0 +1,137 @@
+"""The protocol of a student's folder: what the agent asks of an overlay or a plain folder.
+
+A view's whole state is what the student made, plus the base: one commit, and for files whose
+merge waits the entry they were last merged with.  The agent observes, plans and merges outside
+the view; `apply` then re-checks that each file is still as observed before it touches it, so a
+save that comes in between is never overwritten: that step is handed back and planned again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, Protocol
+
+from syncd.blobs import Snapshot
+from syncd.core.entry import BlobId, Change, CommitId, Entry, Mode, RelPath
+
+Stamp = NewType("Stamp", object)
+"""A view's own token for "this very content of this path"; only equality means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A path that the student changed, as observed."""
+
+    change: Change
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The new commit's entry shows at this path; what the student had there is given up.
+
+    Where the new commit has nothing at the path, the path is gone.  `stamp` is None where the
+    student had not changed the path.
+    """
+
+    path: RelPath
+    stamp: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The student's file at this path gets a merged content (a new file: open handles keep the old)."""
+
+    path: RelPath
+    content: bytes
+    mode: Mode
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class PutBeside:
+    """A new file of the student's own with the content of a blob of the store; never replaces a file."""
+
+    path: RelPath
+    blob: BlobId
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class MoveBeside:
+    """What the student made at `path` (a file, or all of a folder) moves to `to`; the new commit takes `path`."""
+
+    path: RelPath
+    to: RelPath
+    stamps: Mapping[RelPath, Stamp]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The path stays as the student has it and keeps its old base until a later update."""
+
+    path: RelPath
+    base: Entry | None
+
+
+Step = Take | Write | PutBeside | MoveBeside | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What brings a view from its base to a new commit.
+
+    Paths that no step names: the student's stay, all others show the new commit.  A `PutBeside`
+    that belongs to a refused step (`after`) is left out with it.
+    """
+
+    to: Snapshot
+    steps: Sequence[Step]
+
+
+class View(Protocol):
+    """A student's folder of one course.  Not thread-safe but for `close`: one caller at a time."""
+
+    root: Path
+    """Where the student sees the folder."""
+
+    kind: str
+    """`overlay` or `plain`, for people."""
+
+    @property
+    def base(self) -> CommitId | None:
+        """The commit this view shows; None before the first."""
+        ...
+
+    @property
+    def waiting(self) -> Mapping[RelPath, Entry | None]:
+        """The bases of files that are behind the view's commit because their merge waits."""
+        ...
+
+    def observe(self) -> Mapping[RelPath, Mine]:
+        """All that the student changed against the base (against `waiting` for paths in it)."""
+        ...
+
+    def content(self, path: RelPath) -> bytes:
+        """The student's bytes at a path (a link's target for a link).  FileNotFoundError if gone."""
+        ...
+
+    def names(self, folder: RelPath | None) -> frozenset[str]:
+        """All names that the view shows in a folder (None: the top); empty if there is none."""
+        ...
+
+    def busy(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
+        """Those of the paths that are open for writing or were saved within the quiet time."""
+        ...
+
+    def apply(self, update: Update) -> Sequence[Step]:
+        """Switch to the update's commit, atomically and crash-safe; return the steps refused.
+
+        A step is refused when its path is no longer as its stamp says: the path then waits with its
+        old base.  Killed at any point, the next start of the view finishes or undoes the whole.
+        """
+        ...
+
+    def close(self) -> None:
+        """Unmount or let go; nothing of the student's is touched."""
+        ...
