@@ -81,8 +81,7 @@ Step = Take | Write | PutBeside | MoveBeside | Wait
 class Update:
     """What brings a view from its base to a new commit.
 
-    Paths that no step names: the student's stay, all others show the new commit.  A `PutBeside`
-    that belongs to a refused step (`after`) is left out with it.
+    Paths that no step names: the student's stay, all others show the new commit.
     """
 
     to: Snapshot

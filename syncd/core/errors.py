@@ -22,4 +22,4 @@ class Refused(NeedsUser):
 
 
 class Stop(SyncError):
-    """This process must end: a second daemon, an unreadable state, no rights."""
+    """The process must end: a second daemon, an unreadable state, no rights."""

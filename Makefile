@@ -1,0 +1,29 @@
+# Two commands matter: `make demo` and `make test`.  Both prepare everything they need.
+PY := .venv/bin/python
+COURSE ?=
+ARGS ?=
+
+.PHONY: demo test check format bench-merge clean
+
+demo:
+	@.ci/prepare demo
+	@$(PY) -m syncd demo $(if $(COURSE),--course "$(COURSE)") $(ARGS)
+
+test:
+	@.ci/prepare test
+	@$(PY) -m pytest -q $(ARGS)
+
+check:
+	@.ci/prepare test
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -m pytest -q -m "not slow and not fuse and not browser and not root"
+
+format:
+	@.ci/prepare test
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

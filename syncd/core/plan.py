@@ -1,0 +1,142 @@
+"""What happens to each file when both sides changed: MERGE_SPEC, as one function.
+
+Rules that bind this file:
+
+- Only differences are planned.  A path that neither `mine` nor `theirs` names is as it was; a path
+  that only `mine` names stays mine (S2, S8); so the work is that of the changes, not of the tree.
+- An edit beats a deletion, on either side.
+- A path is taken from a person only where something says so here, never by omission.
+- Files against folders can only clash between two changes, because the base had no clash.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from syncd.core.entry import Change, Changes, Entry, RelPath, inside, parents
+
+
+class Side(Enum):
+    """Whose folder it is that the other side's changes come into."""
+
+    STUDENT = "student"
+    INSTRUCTOR = "instructor"
+
+
+class Action(Enum):
+    """What becomes of one path."""
+
+    TAKE = "theirs shows"
+    KEEP = "mine stays"
+    MERGE = "the contents decide"
+    KEEP_THEIRS_BESIDE = "mine stays, theirs is put beside it"
+    TAKE_MINE_BESIDE = "theirs takes the name, mine is put beside it"
+    NEWER = "the newer keeps the name, the other is put beside it"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One path's fate.  `case` is the number in MERGE_SPEC.
+
+    With TAKE_MINE_BESIDE, `moved` names the files of mine that go beside (below `path`, if mine is a folder).
+    """
+
+    case: str
+    path: RelPath
+    action: Action
+    base: Entry | None
+    mine: Entry | None
+    theirs: Entry | None
+    moved: tuple[RelPath, ...] = ()
+
+
+_CREATED, _EDITED, _DELETED = "created", "edited", "deleted"
+
+# (mine, theirs) -> case and action, where the two sides do not agree.
+_TABLE: dict[Side, dict[tuple[str, str], tuple[str, Action]]] = {
+    Side.STUDENT: {
+        (_EDITED, _EDITED): ("S3", Action.MERGE),
+        (_EDITED, _DELETED): ("S6", Action.KEEP),
+        (_DELETED, _EDITED): ("S9", Action.TAKE),
+        (_CREATED, _CREATED): ("S12", Action.TAKE_MINE_BESIDE),
+    },
+    Side.INSTRUCTOR: {
+        (_EDITED, _EDITED): ("I2", Action.MERGE),
+        (_EDITED, _DELETED): ("I4", Action.KEEP),
+        (_DELETED, _EDITED): ("I4", Action.TAKE),
+        (_CREATED, _CREATED): ("I5", Action.NEWER),
+    },
+}
+
+_UNTOUCHED = {
+    Side.STUDENT: {_CREATED: "S1", _EDITED: "S1", _DELETED: "S7"},
+    Side.INSTRUCTOR: {_CREATED: "I1", _EDITED: "I1", _DELETED: "I1"},
+}
+
+_AGREED = {
+    Side.STUDENT: {_CREATED: "S11", _EDITED: "S3", _DELETED: "S10"},
+    Side.INSTRUCTOR: {_CREATED: "I5", _EDITED: "I2", _DELETED: "I4"},
+}
+
+
+def plan(mine: Changes, theirs: Changes, side: Side) -> tuple[Decision, ...]:
+    """Decide every path that theirs changed, in the order of paths, clashes of file and folder first.
+
+    Both sides' changes must start from the same base, path by path.
+    """
+    clashes = _clashes(mine, theirs, side)
+    settled = {decision.path for decision in clashes} | {path for d in clashes for path in d.moved}
+    single = [_decide(path, mine.get(path), change, side) for path, change in theirs.items() if path not in settled]
+    return (*clashes, *sorted(single, key=lambda decision: decision.path))
+
+
+def _kind(change: Change) -> str:
+    if change.now is None:
+        return _DELETED
+    return _CREATED if change.base is None else _EDITED
+
+
+def _decide(path: RelPath, mine: Change | None, theirs: Change, side: Side) -> Decision:
+    if mine is None:
+        case = _UNTOUCHED[side][_kind(theirs)]
+        return Decision(case, path, Action.TAKE, theirs.base, theirs.base, theirs.now)
+    if mine.base != theirs.base:
+        raise ValueError(f"the two sides of {path} start from different bases")
+    if mine.now == theirs.now:
+        return Decision(_AGREED[side][_kind(theirs)], path, Action.TAKE, mine.base, mine.now, theirs.now)
+    case, action = _TABLE[side][_kind(mine), _kind(theirs)]
+    return Decision(case, path, action, mine.base, mine.now, theirs.now)
+
+
+def _clashes(mine: Changes, theirs: Changes, side: Side) -> list[Decision]:
+    """Where one side has a file and the other a folder of that name (S13, I6), outermost only."""
+    i_have = {path for path, change in mine.items() if change.now is not None}
+    they_have = {path for path, change in theirs.items() if change.now is not None}
+    my_file = {folder for path in they_have for folder in parents(path) if folder in i_have}
+    my_folder = {folder for path in i_have for folder in parents(path) if folder in they_have}
+    out: list[Decision] = []
+    for path in sorted(my_file | my_folder):
+        if any(inside(path, above.path) for above in out):
+            continue
+        if path in my_file:
+            entry = mine[path].now
+            out.append(_clash(side, path, Action.TAKE_MINE_BESIDE, mine[path].base, entry, None, (path,)))
+        elif side is Side.STUDENT:
+            moved = tuple(sorted(p for p in i_have if inside(p, path)))
+            base, now = theirs[path].base, theirs[path].now
+            out.append(_clash(side, path, Action.TAKE_MINE_BESIDE, base, None, now, moved))
+        else:
+            base, now = theirs[path].base, theirs[path].now
+            out.append(_clash(side, path, Action.KEEP_THEIRS_BESIDE, base, None, now, ()))
+    return out
+
+
+def _clash(
+    side: Side,
+    path: RelPath,
+    action: Action,
+    base: Entry | None,
+    mine: Entry | None,
+    theirs: Entry | None,
+    moved: tuple[RelPath, ...],
+) -> Decision:
+    return Decision("S13" if side is Side.STUDENT else "I6", path, action, base, mine, theirs, moved)

@@ -1,0 +1,103 @@
+"""The demo's processes: started one after another, each until it says it is ready, and all ended together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from syncd.core.errors import Stop
+
+_PATIENCE_S = 60.0
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this child if the demo itself is killed (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Processes:
+    """Child processes in sessions of their own, so that Ctrl-C reaches the demo alone."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, module: str, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
+        """Run `python -m module`, wait for its ready file and return what that says.
+
+        Stop, with the end of its log, if it ends or stays silent for a minute.
+        """
+        ready = self._logs / f"{name}.ready"
+        ready.unlink(missing_ok=True)
+        log = self._logs / f"{name}.log"
+        argv = [sys.executable, "-m", module, *map(str, arguments), "--ready-file", str(ready)]
+        with open(log, "ab") as out:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        self._running[name] = child
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            if ready.exists():
+                return json.loads(ready.read_text() or "{}")
+            if child.poll() is not None:
+                break
+            time.sleep(0.01)
+        words = log.read_text(errors="replace").strip().splitlines()
+        raise Stop(f"{name} did not start: {words[-1] if words else 'it said nothing'} (see {log})")
+
+    def run(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one `syncd` command to its end."""
+        return _syncd(arguments, {**os.environ, **(env or {})})
+
+    def kill(self, name: str) -> None:
+        """Kill one process as a crash would."""
+        child = self._running.pop(name)
+        child.kill()
+        child.wait()
+
+    def ended(self) -> str | None:
+        """The name of a process that ended by itself, if any did."""
+        return next((name for name, child in self._running.items() if child.poll() is not None), None)
+
+    def stop(self) -> None:
+        """End all, the last started first; kill what does not end within ten seconds."""
+        for child in reversed(self._running.values()):
+            if child.poll() is None:
+                child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._running.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _syncd(arguments: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "syncd", *map(str, arguments)]
+    return subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -1,0 +1,27 @@
+"""What a test needs of the machine: said by a marker, checked here; in CI a missing thing is a failure."""
+
+import os
+import shutil
+
+import pytest
+
+
+def _missing() -> dict[str, str | None]:
+    fuse = None
+    if not os.path.exists("/dev/fuse"):
+        fuse = "no /dev/fuse"
+    elif os.geteuid() != 0 and not (shutil.which("fusermount3") and os.access("/dev/fuse", os.R_OK | os.W_OK)):
+        fuse = "no right to mount"
+    browser = None if shutil.which("chromium") or shutil.which("google-chrome") else "no Chromium"
+    return {"fuse": fuse, "browser": browser, "root": None if os.geteuid() == 0 else "not root"}
+
+
+MISSING = _missing()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, missing in MISSING.items():
+        if missing and item.get_closest_marker(marker):
+            if os.environ.get("CI"):
+                pytest.fail(f"CI must be able to run this test: {missing}", pytrace=False)
+            pytest.skip(missing)

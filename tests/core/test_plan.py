@@ -1,0 +1,84 @@
+"""MERGE_SPEC's cases, as far as they are decided by trees alone."""
+
+import pytest
+
+from syncd.core.entry import BlobId, Change, Entry, Mode, RelPath, Tree, changes_between
+from syncd.core.plan import Action, Decision, Side, plan
+
+
+def tree(**files: str) -> Tree:
+    return {RelPath(name.replace("__", "/")): Entry(BlobId(content), Mode.FILE) for name, content in files.items()}
+
+
+def decide(base: Tree, mine: Tree, theirs: Tree, side: Side = Side.STUDENT) -> dict[str, Decision]:
+    return {d.path: d for d in plan(changes_between(base, mine), changes_between(base, theirs), side)}
+
+
+@pytest.mark.parametrize(
+    ("case", "action", "base", "mine", "theirs"),
+    [
+        ("S1", Action.TAKE, tree(f="x"), tree(f="x"), tree(f="y")),
+        ("S1", Action.TAKE, tree(), tree(), tree(f="y")),
+        ("S3", Action.MERGE, tree(f="x"), tree(f="m"), tree(f="y")),
+        ("S3", Action.TAKE, tree(f="x"), tree(f="y"), tree(f="y")),
+        ("S6", Action.KEEP, tree(f="x"), tree(f="m"), tree()),
+        ("S7", Action.TAKE, tree(f="x"), tree(f="x"), tree()),
+        ("S9", Action.TAKE, tree(f="x"), tree(), tree(f="y")),
+        ("S10", Action.TAKE, tree(f="x"), tree(), tree()),
+        ("S11", Action.TAKE, tree(), tree(f="y"), tree(f="y")),
+        ("S12", Action.TAKE_MINE_BESIDE, tree(), tree(f="m"), tree(f="y")),
+    ],
+)
+def test_student_case(case: str, action: Action, base: Tree, mine: Tree, theirs: Tree) -> None:
+    decision = decide(base, mine, theirs)["f"]
+    assert (decision.case, decision.action) == (case, action)
+
+
+@pytest.mark.parametrize(
+    ("case", "action", "base", "mine", "theirs"),
+    [
+        ("I1", Action.TAKE, tree(f="x"), tree(f="x"), tree(f="y")),
+        ("I2", Action.MERGE, tree(f="x"), tree(f="m"), tree(f="y")),
+        ("I4", Action.KEEP, tree(f="x"), tree(f="m"), tree()),
+        ("I4", Action.TAKE, tree(f="x"), tree(), tree(f="y")),
+        ("I5", Action.NEWER, tree(), tree(f="m"), tree(f="y")),
+        ("I5", Action.TAKE, tree(), tree(f="y"), tree(f="y")),
+    ],
+)
+def test_instructor_case(case: str, action: Action, base: Tree, mine: Tree, theirs: Tree) -> None:
+    decision = decide(base, mine, theirs, Side.INSTRUCTOR)["f"]
+    assert (decision.case, decision.action) == (case, action)
+
+
+def test_s2_and_s8_what_only_i_changed_is_not_even_named() -> None:
+    assert decide(tree(f="x", g="x"), tree(f="m"), tree(f="x", g="x")) == {}
+
+
+def test_s13_my_file_makes_room_for_their_folder() -> None:
+    found = decide(tree(), tree(a="m"), tree(a__b="y"))
+    assert found["a"].action is Action.TAKE_MINE_BESIDE
+    assert found["a"].moved == ("a",)
+    assert found["a/b"].action is Action.TAKE
+
+
+def test_s13_my_folder_makes_room_for_their_file_at_any_depth() -> None:
+    found = decide(tree(), tree(d__a__b="m", d__a__c__e="m"), tree(d__a="y"))
+    assert list(found) == ["d/a"]
+    assert found["d/a"].moved == ("d/a/b", "d/a/c/e")
+
+
+def test_s13_my_edit_in_a_folder_that_became_a_file_goes_beside() -> None:
+    found = decide(tree(a__b="x", a__c="x"), tree(a__b="m", a__c="x"), tree(a="y"))
+    assert found["a"].moved == ("a/b",)
+    assert found["a/c"].case == "S7"
+
+
+def test_i6_a_folder_keeps_its_name_against_a_file() -> None:
+    assert decide(tree(), tree(a="m"), tree(a__b="y"), Side.INSTRUCTOR)["a"].action is Action.TAKE_MINE_BESIDE
+    assert decide(tree(), tree(a__b="m"), tree(a="y"), Side.INSTRUCTOR)["a"].action is Action.KEEP_THEIRS_BESIDE
+
+
+def test_sides_with_different_bases_are_refused() -> None:
+    one, other = Entry(BlobId("1"), Mode.FILE), Entry(BlobId("2"), Mode.FILE)
+    with pytest.raises(ValueError, match="different bases"):
+        plan({RelPath("f"): Change(one, None)}, {RelPath("f"): Change(other, None)}, Side.STUDENT)

@@ -1,0 +1,73 @@
+"""The house rules that a machine can check: imports one way, one owner per big library, short files."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(path for room in ("syncd", "fuse_mount", "hub_plugin") for path in (ROOT / room).rglob("*.py"))
+CEILING = 500
+
+# A module may import ours only from the rooms named for the longest prefix of its path that stands here.
+MAY_IMPORT = {
+    "syncd/core": {"syncd.core"},
+    "syncd/merge": {"syncd.core", "syncd.merge", "syncd.git.lines", "syncd.view"},
+    "syncd/git": {"syncd.core", "syncd.git"},
+    "syncd/folder": {"syncd.core", "syncd.folder"},
+    "syncd/node": {"syncd.core", "syncd.git", "syncd.node", "syncd.manifest", "syncd.blobs", "syncd.webhook"},
+    "syncd/publisher": {"syncd.core", "syncd.git", "syncd.folder", "syncd.merge", "syncd.publisher", "syncd.view", "syncd.webhook"},
+    "syncd/agent": {"syncd.core", "syncd.folder", "syncd.merge", "syncd.agent", "syncd.view", "syncd.blobs", "syncd.manifest", "syncd.versions", "syncd.node.client"},
+    "syncd": {"syncd"},
+    "fuse_mount": {"syncd.core", "syncd.manifest", "syncd.blobs", "syncd.view", "fuse_mount"},
+    "hub_plugin": {"syncd.core", "hub_plugin"},
+}  # fmt: skip
+
+OWNERS = {
+    "pygit2": "syncd/git/",
+    "watchdog": "syncd/publisher/watch.py",
+    "mfusepy": "fuse_mount/mfusepy_engine.py",
+    "click": "syncd/cli/",
+    "rich": "syncd/cli/",
+    "jinja2": "hub_plugin/",
+    "sqlite3": "syncd/folder/statcache.py",
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module)
+    return found
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_obeys_the_layers(path: Path) -> None:
+    where = path.relative_to(ROOT).as_posix()
+    room = max((room for room in MAY_IMPORT if where.startswith(room + "/")), key=len)
+    for module in imports_of(path):
+        ours = module.split(".")[0] in {"syncd", "fuse_mount", "hub_plugin"}
+        if ours:
+            assert any(is_in(module, allowed) for allowed in MAY_IMPORT[room]), f"{where} must not import {module}"
+        owner = OWNERS.get(module.split(".")[0])
+        if owner:
+            assert where.startswith(owner), f"{module} belongs to {owner}, {where} imports it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_is_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= CEILING
+
+
+def test_the_core_touches_nothing_outside() -> None:
+    banned = {"io", "socket", "subprocess", "asyncio", "time", "random", "threading", "pathlib", "shutil", "tempfile"}
+    for path in (ROOT / "syncd/core").glob("*.py"):
+        assert not imports_of(path) & banned, path
