@@ -1,0 +1,65 @@
+"""The group of commands, each loaded when it is called, and the one place where errors become sentences."""
+
+import importlib
+import sys
+
+import click
+
+from syncd import __version__
+from syncd.core.errors import SyncError
+
+# command -> the module that holds it, as the function of that name
+_COMMANDS = {
+    "add": "syncd.cli.folders",
+    "run": "syncd.cli.folders",
+    "status": "syncd.cli.status",
+    "pause": "syncd.cli.folders",
+    "resume": "syncd.cli.folders",
+    "restore": "syncd.cli.student",
+    "node": "syncd.cli.node",
+    "agent": "syncd.cli.student",
+    "mount": "syncd.cli.student",
+    "demo": "syncd.cli.demo",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found = getattr(importlib.import_module(module), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="syncd")
+def cli() -> None:
+    """Folders that publish themselves, and students' copies that follow.
+
+    An instructor says `syncd add FOLDER REMOTE` once and keeps `syncd run` running.
+    A hub runs `syncd node`, and `syncd agent` for each student.  `syncd demo` shows it all.
+    """
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit status: 0 done, 1 something is wrong (one sentence on stderr), 2 the command itself is wrong, 130 Ctrl-C.
+    """
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SyncError as error:
+        click.echo(f"{click.style('syncd:', fg='red')} {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""The demo: real processes on loopback, a stand-in for GitHub among them."""
