@@ -1,0 +1,85 @@
+"""The whole demo, as a person starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def run_demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    argv = [sys.executable, "-m", "syncd", "demo", *arguments]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=170, check=False)
+
+
+def mounts_below(folder: Path) -> list[str]:
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]
+
+
+def processes_below(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended while we looked
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.fuse
+def test_the_story_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--once")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All held" in done.stdout
+    assert list(tmp_path.glob("synced-folders-demo-*")) == []
+    assert mounts_below(tmp_path) == []
+    assert processes_below(tmp_path) == []
+
+
+@pytest.mark.fuse
+def test_the_story_holds_on_a_course_that_exists(tmp_path: Path) -> None:
+    course = tmp_path / "astro101"
+    git = ["git", "-c", "user.name=Prof", "-c", "user.email=prof@example.org"]
+    subprocess.run([*git, "init", "-q", "--initial-branch=master", course], check=True)
+    for number in range(30):
+        (course / f"unit {number}").mkdir()
+        (course / f"unit {number}" / "read-mé.txt").write_text(f"Unit {number}\n" * number)
+    subprocess.run([*git, "-C", course, "add", "-A"], check=True)
+    subprocess.run([*git, "-C", course, "commit", "-qm", "All units"], check=True)
+    done = run_demo(tmp_path, "--once", "--course", str(course))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_course_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--once", "--course", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "could not be cloned" in done.stderr
+    assert processes_below(tmp_path) == []
+
+
+@pytest.mark.fuse
+def test_ctrl_c_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
+    argv = [sys.executable, "-u", "-m", "syncd", "demo"]
+    env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        said = []
+        for line in demo.stdout:
+            said.append(line)
+            if "Ctrl-C ends" in line:
+                break
+        demo.send_signal(signal.SIGINT)
+        said.append(demo.stdout.read())
+        assert demo.wait(30) == 0, "".join(said)
+    (root,) = tmp_path.glob("synced-folders-demo-*")
+    assert mounts_below(tmp_path) == []
+    assert processes_below(tmp_path) == []
+    assert not (root / "ada" / "Data Stories").exists(), "an empty mountpoint looks like a folder that lost everything"
+    assert (root / "instructor" / "Data Stories" / "README.md").exists()
