@@ -1,0 +1,89 @@
+"""The student's side: `syncd agent`, `syncd mount`, `syncd restore`."""
+
+import asyncio
+import getpass
+from pathlib import Path
+
+import click
+
+from syncd.agent.control import ask_agent, view_of
+from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
+from syncd.cli.places import ready_writer, state_folder, store_folder
+from syncd.core.errors import NeedsUser
+
+_node_option = click.option(
+    "--node", "socket", type=click.Path(path_type=Path), help="The node's socket (node.sock in its store)."
+)
+_quiet_option = click.option(
+    "--quiet", "quiet_s", type=float, default=2.0, metavar="SECONDS", help="How long a saved file is left alone (2)."
+)
+_ready_option = click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
+
+
+@click.command()
+@_node_option
+@click.option("--course", "courses", multiple=True, metavar="NAME[=FOLDER]", help="Keep a course (default ~/NAME).")
+@click.option("--view", type=click.Choice(["overlay", "plain"]), help="How folders are made (default: what works here).")
+@click.option("--as", "user", metavar="NAME", help="Whom the node shows as the owner, where it can't tell.")
+@_quiet_option
+@_ready_option
+def agent(
+    socket: Path | None,
+    courses: tuple[str, ...],
+    view: str | None,
+    user: str | None,
+    quiet_s: float,
+    ready_file: Path | None,
+) -> None:
+    """Keep a student's folders in step with the courses of this node."""
+    if not courses:
+        raise NeedsUser("Say which course to keep: --course NAME or --course NAME=FOLDER.")
+    _run([_followed(text) for text in courses], socket, view, user, quiet_s, ready_file, state_folder() / "agent")
+
+
+@click.command()
+@click.argument("course")
+@click.argument("folder", type=click.Path(path_type=Path))
+@_node_option
+@_quiet_option
+@_ready_option
+def mount(course: str, folder: Path, socket: Path | None, quiet_s: float, ready_file: Path | None) -> None:
+    """Show COURSE as an overlay at FOLDER until Ctrl-C; edits stay for the next time."""
+    followed = FollowedCourse(course, folder.absolute())
+    state = state_folder() / "mounts" / str(folder.absolute()).replace("/", "%")
+    _run([followed], socket, "overlay", None, quiet_s, ready_file, state)
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def restore(path: Path) -> None:
+    """Get the instructor's version of PATH back; what it replaces is kept."""
+    state = state_folder() / "agent"
+    course, inside = view_of(state, path.absolute())
+    said = ask_agent(state, "restore", {"course": course, "path": inside})
+    click.echo(said["sentence"])
+
+
+def _followed(text: str) -> FollowedCourse:
+    name, _, folder = text.partition("=")
+    return FollowedCourse(name, Path(folder).expanduser().absolute() if folder else Path.home() / name)
+
+
+def _run(
+    courses: list[FollowedCourse],
+    socket: Path | None,
+    view: str | None,
+    user: str | None,
+    quiet_s: float,
+    ready_file: Path | None,
+    state: Path,
+) -> None:
+    config = AgentConfig(
+        courses=tuple(courses),
+        state=state,
+        node=(socket or store_folder() / "node.sock").absolute(),
+        user=user or getpass.getuser(),
+        view=view,
+        quiet_s=quiet_s,
+    )
+    asyncio.run(run_agent(config, ready=ready_writer(ready_file)))

@@ -1,0 +1,133 @@
+"""When a burst of events is over: a quiet time, a longest wait, and patience with half-written files.
+
+Rules that bind this file:
+
+- A path that had an event is named as due once, sooner or later, whatever else happens.
+- Paths settle together: one burst makes one batch.  Nobody waits longer than `longest_s` for others,
+  and a path that is saved all the time is taken after `longest_s` as well.
+- Too many paths are no longer told apart: then all of the folder is due.
+- A path that was looked at and found half-written comes again, until `patience_s` are over (I9).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from syncd.core.entry import RelPath
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What to look at now.  `impatient` are those of any path whose time to become whole is over."""
+
+    paths: frozenset[RelPath]
+    everything: bool
+    impatient: frozenset[RelPath]
+
+    def __bool__(self) -> bool:
+        return bool(self.paths) or self.everything
+
+
+NOTHING = Due(frozenset(), False, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Burst:
+    first: float
+    last: float
+
+
+class Settle:
+    """Events in, due paths out; times are seconds of any clock that only goes forward."""
+
+    def __init__(
+        self,
+        *,
+        quiet_s: float = 0.2,
+        longest_s: float = 3.0,
+        patience_s: float = 60.0,
+        again_s: float = 1.0,
+        many: int = 2000,
+    ) -> None:
+        self._quiet_s, self._longest_s, self._patience_s = quiet_s, longest_s, patience_s
+        self._again_s, self._many = again_s, many
+        self._paths: dict[RelPath, _Burst] = {}
+        self._everything: _Burst | None = None
+        self._half: dict[RelPath, float] = {}  # found half-written since
+        self._again: dict[RelPath, float] = {}  # when to look again
+
+    def event(self, path: RelPath, now: float) -> None:
+        """Something happened at a path."""
+        if self._everything is not None:
+            self._everything = _Burst(self._everything.first, now)
+            return
+        burst = self._paths.get(path)
+        self._paths[path] = _Burst(burst.first if burst else now, now)
+        if len(self._paths) > self._many:
+            first = min(each.first for each in self._paths.values())
+            self._paths.clear()
+            self._everything = _Burst(first, now)
+
+    def rescan(self, now: float) -> None:
+        """Events were lost, or nobody knows: look at everything."""
+        first = self._everything.first if self._everything else now
+        self._paths.clear()
+        self._everything = _Burst(first, now)
+
+    def half_written(self, paths: Iterable[RelPath], now: float) -> None:
+        """These were looked at and are not whole yet."""
+        for path in paths:
+            self._half.setdefault(path, now)
+            over = self._half[path] + self._patience_s
+            self._again[path] = min(now + self._again_s, over) if now < over else now + self._again_s
+
+    def whole(self, paths: Iterable[RelPath]) -> None:
+        """These were looked at and are complete, or gone."""
+        for path in paths:
+            self._half.pop(path, None)
+            self._again.pop(path, None)
+
+    @property
+    def waiting(self) -> list[RelPath]:
+        """The paths that had events, or are half-written, in order."""
+        return sorted(self._paths.keys() | self._half.keys())
+
+    @property
+    def half(self) -> frozenset[RelPath]:
+        """The paths that are half-written."""
+        return frozenset(self._half)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing at all is expected."""
+        return not self._paths and not self._half and self._everything is None
+
+    def due(self, now: float) -> Due:
+        """What to look at now; each path is named once per burst."""
+        again = {path for path, at in self._again.items() if at <= now}
+        for path in again:
+            del self._again[path]
+        over = frozenset(path for path, since in self._half.items() if now >= since + self._patience_s)
+        bursts = [*self._paths.values(), *([self._everything] if self._everything else [])]
+        if not bursts or not self._is_over(bursts, now):
+            return Due(frozenset(again), False, over)
+        if self._everything is not None:
+            self._everything = None
+            return Due(frozenset(), True, over)
+        ripe = {path for path, burst in self._paths.items() if self._is_over([burst], now)}
+        for path in ripe:
+            del self._paths[path]
+        return Due(frozenset(ripe | again), False, over)
+
+    def next_at(self) -> float | None:
+        """When `due` may next give something; None if nothing is expected."""
+        times = list(self._again.values())
+        bursts = [*self._paths.values(), *([self._everything] if self._everything else [])]
+        if bursts:
+            quiet = max(burst.last for burst in bursts) + self._quiet_s
+            times.append(min(quiet, min(burst.first for burst in bursts) + self._longest_s))
+        return min(times, default=None)
+
+    def _is_over(self, bursts: list[_Burst], now: float) -> bool:
+        first = min(burst.first for burst in bursts)
+        last = max(burst.last for burst in bursts)
+        return now >= last + self._quiet_s or now >= first + self._longest_s

@@ -1,0 +1,144 @@
+"""What files were when they were last hashed, on disk, so that nothing unchanged is read again.
+
+A cache: losing it costs time and nothing else, so a damaged one is thrown away.  One table:
+
+- folder, name: the path, as bytes (names need not be UTF-8);
+- mode, size, mtime, ctime, ino: the stat data of then;
+- hashed: when hashing began, by the clock of this machine, in ns;
+- blob: git's id of the content.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncd.core.entry import BlobId, Entry, Mode, RelPath
+from syncd.folder.hash import Hashed
+from syncd.folder.scan import Seen, StatId
+
+_FINE = 50_000_000
+_COARSE = 2_000_000_000
+"""Grain of file times, in ns: a kernel's tick with a wide margin; FAT's and some servers' two seconds."""
+
+_TABLE = """CREATE TABLE IF NOT EXISTS file (
+    folder BLOB, name BLOB, mode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, ino INTEGER,
+    hashed INTEGER, blob BLOB, PRIMARY KEY (folder, name)) WITHOUT ROWID"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file when it was last hashed."""
+
+    entry: Entry
+    stat: StatId
+    hashed_ns: int
+
+    def holds(self, seen: Seen) -> bool:
+        """Whether the file is surely still the same: equal stat data, and not so fresh when hashed
+        that a later write could carry the same times (git calls that racily clean).
+        """  # noqa: D205
+        return seen.stat == self.stat and seen.mode is self.entry.mode and not racy(self.stat, self.hashed_ns)
+
+
+def racy(stat: StatId, hashed_ns: int) -> bool:
+    """Whether a file was changed within its clock's grain before (or after) it was hashed."""
+    newest = max(stat.mtime_ns, stat.ctime_ns)
+    grain = _FINE if newest % 1_000_000 else _COARSE
+    return newest + grain > hashed_ns
+
+
+class StatCache:
+    """The cache of one folder, in one SQLite file.  One thread at a time."""
+
+    def __init__(self, path: Path, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """Open or create it; a damaged one is replaced by an empty one."""
+        self._path = path
+        self._now_ns = now_ns
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError:
+            for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                leftover.unlink(missing_ok=True)
+            self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA cache_size=-2000")  # KB; the system caches the file as well
+            db.execute(_TABLE)
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
+        return db
+
+    def now_ns(self) -> int:
+        """The clock that `put` wants the start of hashing by."""
+        return self._now_ns()
+
+    def folder(self, folder: str) -> Mapping[str, Known]:
+        """All that is known of one folder's files, by name."""
+        rows = self._db.execute(
+            "SELECT name, mode, size, mtime, ctime, ino, hashed, blob FROM file WHERE folder = ?",
+            (os.fsencode(folder),),
+        )
+        return {os.fsdecode(row[0]): _known(row[1:]) for row in rows}
+
+    def get(self, path: RelPath) -> Known | None:
+        """What is known of one file."""
+        row = self._db.execute(
+            "SELECT mode, size, mtime, ctime, ino, hashed, blob FROM file WHERE folder = ? AND name = ?", _key(path)
+        ).fetchone()
+        return None if row is None else _known(row)
+
+    def put(self, files: Iterable[tuple[Hashed, int]]) -> None:
+        """Remember files, each with the time at which its hashing began."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        *_key(file.seen.path),
+                        int(file.entry.mode),
+                        file.seen.stat.size,
+                        file.seen.stat.mtime_ns,
+                        file.seen.stat.ctime_ns,
+                        # Some network file systems use all 64 bits; SQLite's integers are signed.
+                        _signed(file.seen.stat.ino),
+                        hashed_ns,
+                        bytes.fromhex(file.entry.blob),
+                    )
+                    for file, hashed_ns in files
+                ),
+            )
+
+    def forget(self, paths: Iterable[RelPath]) -> None:
+        """Drop files that are gone."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany("DELETE FROM file WHERE folder = ? AND name = ?", map(_key, paths))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _key(path: RelPath) -> tuple[bytes, bytes]:
+    folder, _, name = path.rpartition("/")
+    return os.fsencode(folder), os.fsencode(name)
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _known(row: tuple[int, int, int, int, int, int, bytes]) -> Known:
+    mode, size, mtime, ctime, ino, hashed, blob = row
+    entry = Entry(BlobId(blob.hex()), Mode(mode))
+    return Known(entry, StatId(size, mtime, ctime, ino if ino >= 0 else ino + (1 << 64)), hashed)

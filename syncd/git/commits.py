@@ -1,0 +1,360 @@
+"""The local history of one folder: a bare repository in the state folder, never in the person's own.
+
+A commit is built from the paths that changed, in the folders they lie in; nothing else is read.
+What it names is on disk before its ref is (fsync is switched on in `syncd.git.remote`).
+"""
+
+import getpass
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
+from syncd.core.errors import NeedsUser, Stop
+from syncd.git.trees import FOLDER, Item, Items, format_tree, parse_tree, split
+
+pygit2.settings.enable_fsync_gitdir(True)
+
+_SMALL = 4 << 20
+"""Contents up to this size are handed over in one piece; larger ones are streamed through a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who made a commit, as git writes it."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit, without its tree.  `time` is in seconds since 1970."""
+
+    id: CommitId
+    parents: tuple[CommitId, ...]
+    author: Author
+    time: int
+    message: str
+
+
+class History:
+    """The repository of one folder.  One thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or create it empty.  Stop if it can't be read."""
+        self.path = path
+        try:
+            if (path / "HEAD").exists():
+                self._repo = pygit2.Repository(str(path))
+            else:
+                self._repo = pygit2.init_repository(str(path), bare=True)
+        except pygit2.GitError as problem:
+            raise Stop(f"The history in {path} can't be read ({problem}); move it away and add the folder anew.") from (
+                problem
+            )
+        for leftover in path.glob("objects/pack/pack_git2_*"):  # of a fetch that was killed
+            leftover.unlink(missing_ok=True)
+
+    # refs
+
+    def head(self, branch: str) -> CommitId | None:
+        """The last commit made here."""
+        return self._ref(f"refs/heads/{branch}")
+
+    def agreed(self, branch: str) -> CommitId | None:
+        """The last commit that the remote showed and that is part of ours."""
+        return self._ref(f"refs/synced/{branch}")
+
+    def fetched(self, branch: str) -> CommitId | None:
+        """The last commit fetched from the remote; it need not be merged yet."""
+        return self._ref(f"refs/remotes/origin/{branch}")
+
+    def set_head(self, branch: str, commit: CommitId) -> None:
+        """Move the branch."""
+        with self._writing():
+            self._repo.references.create(f"refs/heads/{branch}", commit, force=True)
+
+    def set_agreed(self, branch: str, commit: CommitId) -> None:
+        """Note what the remote shows."""
+        with self._writing():
+            self._repo.references.create(f"refs/synced/{branch}", commit, force=True)
+
+    def _ref(self, name: str) -> CommitId | None:
+        found = self._repo.references.get(name)
+        return None if found is None else CommitId(str(found.resolve().target))
+
+    # contents
+
+    def store(self, source: BinaryIO) -> BlobId:
+        """Keep a content; its id.  Holds at most a few MB of it in memory."""
+        start = source.read(_SMALL + 1)
+        with self._writing():
+            if len(start) <= _SMALL:
+                return BlobId(str(self._repo.create_blob(start)))
+            return BlobId(str(self._repo.create_blob_fromiobase(_Joined(start, source))))  # type: ignore[arg-type]
+
+    def store_bytes(self, content: bytes) -> BlobId:
+        """Keep a content that is in memory; its id."""
+        with self._writing():
+            return BlobId(str(self._repo.create_blob(content)))
+
+    def has(self, oid: BlobId | CommitId) -> bool:
+        """Whether an object is here."""
+        return oid in self._repo
+
+    def size(self, blob: BlobId) -> int:
+        """A content's size, without reading all of it."""
+        found = self._repo[blob]
+        assert isinstance(found, pygit2.Blob)
+        return int(found.size)
+
+    def read(self, blob: BlobId) -> bytes:
+        """A content.  KeyError if it is not here."""
+        found = self._repo[blob]
+        assert isinstance(found, pygit2.Blob)
+        return bytes(found.data)
+
+    def copy(self, blob: BlobId, out: BinaryIO) -> None:
+        """Write a content into a file."""
+        found = self._repo[blob]
+        assert isinstance(found, pygit2.Blob)
+        out.write(memoryview(found))
+
+    # trees
+
+    def tree_id(self, commit: CommitId | None) -> bytes | None:
+        """The id of a commit's tree; None for no commit, and for an empty tree."""
+        if commit is None:
+            return None
+        found = self._repo[commit]
+        assert isinstance(found, pygit2.Commit)
+        tree = bytes.fromhex(str(found.tree_id))
+        return tree if tree != _EMPTY else None
+
+    def items(self, tree: bytes | None) -> Items:
+        """What one tree object holds; nothing for None."""
+        if tree is None:
+            return {}
+        _, data = self._repo.odb.read(tree.hex())
+        return parse_tree(data)
+
+    def item(self, commit: CommitId | None, path: str) -> Item | None:
+        """What a commit holds at a path ('' is the top, as a folder); None if nothing."""
+        tree = self.tree_id(commit)
+        if tree is None:
+            return None
+        found: Item | None = Item(FOLDER, tree)
+        for name in _bytes(path).split(b"/") if path else ():
+            if found is None or not found.is_folder:
+                return None
+            found = self.items(found.id).get(name)
+        return found
+
+    def entry(self, commit: CommitId | None, path: RelPath) -> Entry | None:
+        """The file that a commit holds at a path."""
+        found = self.item(commit, path)
+        return None if found is None else found.entry
+
+    def files(self, tree: bytes | None, prefix: str = "") -> Iterator[tuple[RelPath, Entry]]:
+        """All files of a tree, with their paths."""
+        stack = [(_bytes(prefix), tree)]
+        while stack:
+            above, at = stack.pop()
+            for name, item in self.items(at).items():
+                if item.is_folder:
+                    stack.append((above + name + b"/", item.id))
+                elif (entry := item.entry) is not None:
+                    yield _path(above + name), entry
+
+    def changes(self, old: CommitId | None, new: CommitId | None) -> dict[RelPath, Change]:
+        """The files that differ between two commits."""
+        out: dict[RelPath, Change] = {}
+        for path, a, b in self.differences(self.tree_id(old), self.tree_id(new)):
+            base, entry = a.entry if a else None, b.entry if b else None
+            if base != entry:
+                out[path] = Change(base, entry)
+        return out
+
+    def differences(self, old: bytes | None, new: bytes | None) -> Iterator[tuple[RelPath, Item | None, Item | None]]:
+        """What differs between two trees, submodules included, folders not; equal folders are never entered."""
+        stack = [(b"", old, new)]
+        while stack:
+            above, before, after = stack.pop()
+            was, now = self.items(before), self.items(after)
+            for name in was.keys() | now.keys():
+                a, b = was.get(name), now.get(name)
+                if a == b:
+                    continue
+                path = above + name
+                below = (a.id if a and a.is_folder else None, b.id if b and b.is_folder else None)
+                if any(below):
+                    stack.append((path + b"/", *below))
+                a, b = (None if item is None or item.is_folder else item for item in (a, b))
+                if a != b:
+                    yield _path(path), a, b
+
+    def edited(self, tree: bytes | None, edits: Mapping[RelPath, Item | None]) -> bytes | None:
+        """A tree with files put in and taken out; None if nothing is left.
+
+        A file put where a folder was takes its place, and the reverse; folders that become empty vanish.
+        """
+        folders: dict[bytes, Items] = {}
+        files = {_bytes(path): item for path, item in edits.items()}
+        for path in files:
+            for folder in split(path):
+                if folder not in folders:
+                    folders[folder] = self.items(self._below(folders, folder, tree))
+        for path, item in files.items():
+            above, _, name = path.rpartition(b"/")
+            if item is not None:
+                folders[above][name] = item
+            elif name in folders[above] and not folders[above][name].is_folder:
+                del folders[above][name]
+        top: bytes | None = None
+        for folder in sorted(folders, key=lambda each: each.count(b"/") + bool(each), reverse=True):
+            items = folders[folder]
+            written = self._write(items) if items else None
+            if not folder:
+                top = written
+                continue
+            above, _, name = folder.rpartition(b"/")
+            if written is not None:
+                folders[above][name] = Item(FOLDER, written)
+            elif name in folders[above] and folders[above][name].is_folder:
+                del folders[above][name]
+        return top
+
+    def _below(self, folders: dict[bytes, Items], folder: bytes, top: bytes | None) -> bytes | None:
+        if not folder:
+            return top
+        above, _, name = folder.rpartition(b"/")
+        item = folders[above].get(name)
+        return item.id if item is not None and item.is_folder else None
+
+    def _write(self, items: Items) -> bytes:
+        with self._writing():
+            return bytes.fromhex(str(self._repo.odb.write(ObjectType.TREE, format_tree(items))))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except pygit2.GitError as problem:
+            words = str(problem)
+            if "space" in words or "quota" in words:
+                words = "the disk is full: free some space"
+            raise NeedsUser(
+                f"The history in {self.path} can't be written ({words}); it goes on by itself."
+            ) from problem
+
+    # commits
+
+    def commit(
+        self, parents: Sequence[CommitId], tree: bytes | None, author: Author, message: str, when: float | None = None
+    ) -> CommitId:
+        """Make a commit; no ref moves.  `tree` is as `edited` gives it."""
+        oid = self._repo.odb.write(ObjectType.TREE, b"") if tree is None else pygit2.Oid(raw=tree)
+        seconds = int(time.time() if when is None else when)
+        zone = time.localtime(seconds).tm_gmtoff // 60
+        by = pygit2.Signature(_plain(author.name), _plain(author.email), seconds, zone, "utf-8")
+        text = message.encode("utf-8", "replace").decode()
+        with self._writing():
+            return CommitId(str(self._repo.create_commit(None, by, by, text, oid, list(parents))))
+
+    def look_up(self, commit: CommitId) -> Commit:
+        """A commit's own data."""
+        found = self._repo[commit]
+        assert isinstance(found, pygit2.Commit)
+        by = Author(found.author.name or "", found.author.email or "")
+        parents = tuple(CommitId(str(parent)) for parent in found.parent_ids)
+        return Commit(commit, parents, by, found.commit_time, found.message)
+
+    def log(self, commit: CommitId | None, limit: int = 50) -> list[Commit]:
+        """A commit and those before it, newest first."""
+        if commit is None:
+            return []
+        walker = self._repo.walk(commit, pygit2.enums.SortMode.TIME | pygit2.enums.SortMode.TOPOLOGICAL)
+        return [self.look_up(CommitId(str(found.id))) for found, _ in zip(walker, range(limit), strict=False)]
+
+    def merge_base(self, one: CommitId, other: CommitId) -> CommitId | None:
+        """The last commit that both have; None if the histories have nothing in common."""
+        found = self._repo.merge_base(one, other)
+        return None if found is None else CommitId(str(found))
+
+    def contains(self, commit: CommitId | None, part: CommitId | None) -> bool:
+        """Whether `part` is `commit` or one of those before it (no commit is part of all)."""
+        if part is None or commit == part:
+            return True
+        return commit is not None and self.has(part) and self._repo.descendant_of(commit, part)
+
+    def changed_at(self, path: RelPath, since: CommitId | None, until: CommitId, limit: int = 200) -> int:
+        """The time of the last commit up to `until` that changed a path, looking back to `since`."""
+        now = self.entry(until, path)
+        newest = self.look_up(until)
+        at = newest
+        for _ in range(limit):
+            if at.id == since or not at.parents:
+                break
+            same = [parent for parent in at.parents if self.entry(parent, path) == now]
+            if not same:
+                break
+            at = self.look_up(same[0])
+        else:
+            return newest.time
+        return at.time
+
+
+class _Joined:
+    """What was read already, and the rest, as one stream."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start, self._rest = BytesIO(start), rest
+
+    def read(self, size: int = -1) -> bytes:
+        return self._start.read(size) or self._rest.read(size)
+
+    def close(self) -> None:
+        """The owner of the file closes it."""
+
+
+def author_of_this_machine() -> Author:
+    """What git's own settings say, else the user's name on this machine."""
+    try:
+        config = pygit2.Config.get_global_config()
+        name, email = (config[key] if key in config else "" for key in ("user.name", "user.email"))  # noqa: SIM401
+    except (OSError, KeyError, pygit2.GitError):
+        name = email = ""
+    user = _user()
+    return Author(name or user, email or f"{user.replace(' ', '.')}@{platform.node() or 'localhost'}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser() or "someone"
+    except (KeyError, OSError, ImportError):  # no password entry, as in some containers
+        return "someone"
+
+
+_EMPTY = bytes.fromhex("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _path(path: bytes) -> RelPath:
+    return RelPath(path.decode("utf-8", "surrogateescape"))
+
+
+def _plain(text: str) -> str:
+    out = "".join(c for c in text if c not in "<>\n\0").encode("utf-8", "replace").decode().strip()
+    return out or "someone"

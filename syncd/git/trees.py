@@ -1,0 +1,70 @@
+"""Git's tree objects as bytes: names need not be text, so they are read and written here and not by libgit2."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from syncd.core.entry import BlobId, Entry, Mode
+
+FOLDER = 0o040000
+GITLINK = 0o160000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a tree object: git's mode and the twenty bytes of an id."""
+
+    mode: int
+    id: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a tree itself."""
+        return self.mode == FOLDER
+
+    @property
+    def entry(self) -> Entry | None:
+        """The file it is for us; None for a folder or a submodule."""
+        mode = _mode(self.mode)
+        return None if mode is None else Entry(BlobId(self.id.hex()), mode)
+
+
+Items = dict[bytes, Item]
+
+
+def parse_tree(data: bytes) -> Items:
+    """A tree object's content by name.  ValueError if it is none."""
+    out: Items = {}
+    at = 0
+    while at < len(data):
+        blank = data.index(b" ", at)
+        end = data.index(b"\0", blank)
+        out[data[blank + 1 : end]] = Item(int(data[at:blank], 8), data[end + 1 : end + 21])
+        at = end + 21
+    return out
+
+
+def format_tree(items: Mapping[bytes, Item]) -> bytes:
+    """The content of a tree object; git sorts folders as if their name ended in a slash."""
+    names = sorted(items, key=lambda name: name + b"/" if items[name].is_folder else name)
+    return b"".join(b"%o %s\0%s" % (items[name].mode, name, items[name].id) for name in names)
+
+
+def item_of(entry: Entry | None) -> Item | None:
+    """The tree's entry for one of our files."""
+    return None if entry is None else Item(int(entry.mode), bytes.fromhex(entry.blob))
+
+
+def split(path: bytes) -> Iterator[bytes]:
+    """The folders above a path, outermost first; b'' is the top."""
+    yield b""
+    at = path.find(b"/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find(b"/", at + 1)
+
+
+def _mode(mode: int) -> Mode | None:
+    kind = mode & 0o170000
+    if kind == 0o100000:  # old histories hold 100664 and the like
+        return Mode.EXECUTABLE if mode & 0o100 else Mode.FILE
+    return Mode.SYMLINK if kind == 0o120000 else None

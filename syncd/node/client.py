@@ -1,0 +1,119 @@
+"""Asking the node: small, over its unix socket, for agents and for commands on the same machine."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from syncd.blobs import BlobFolder, Snapshot
+from syncd.core.entry import CommitId
+from syncd.core.errors import NeedsUser, TryAgain
+from syncd.manifest import Manifest
+
+HEARTBEAT_S = 15.0
+"""How often the node sends an empty line to a follower; silent for three of them, it counts as away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A commit that is complete and durable in the node's store."""
+
+    commit: CommitId
+    manifest: Path
+    blobs: Path
+    ready_at: float
+    """Seconds since the epoch, by the node's clock."""
+
+    def snapshot(self) -> Snapshot:
+        """Map the manifest.  TryAgain if the store no longer holds it (a newer commit is then on its way)."""
+        try:
+            return Snapshot(Manifest(self.manifest), BlobFolder(self.blobs))
+        except (OSError, ValueError) as error:
+            raise TryAgain(
+                "This version of the course is no longer in the node's store; the next one follows."
+            ) from error
+
+
+class NodeClient(AbstractAsyncContextManager["NodeClient"]):
+    """A client of one node; use it as an async context, or call `close`.  Reconnecting is the caller's business."""
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def status(self) -> dict[str, Any]:
+        """What the node says of its courses and views (`GET /v1/status`)."""
+        try:
+            async with self._open().get("http://node/v1/status") as answer:
+                await _check(answer)
+                found: dict[str, Any] = await answer.json()
+                return found
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._away() from error
+
+    async def follow(self, course: str) -> AsyncIterator[Ready]:
+        """The course's ready commit at once (if there is one), then each new one, until the node goes away."""
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=3 * HEARTBEAT_S)
+        try:
+            async with self._open().get(f"http://node/v1/courses/{course}/follow", timeout=patience) as answer:
+                await _check(answer)
+                async for line in answer.content:
+                    found = json.loads(line)
+                    if found:
+                        yield Ready(
+                            CommitId(found["commit"]), Path(found["manifest"]), Path(found["blobs"]), found["ready_at"]
+                        )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise self._away() from error
+        raise self._away()
+
+    async def hint(self, course: str) -> None:
+        """Tell the node to look at the remote now; returns at once."""
+        await self._post(f"/v1/courses/{course}/hint", {})
+
+    async def report(self, view: dict[str, Any]) -> None:
+        """Tell the node how a view of ours is (see `POST /v1/views`)."""
+        await self._post("/v1/views", view)
+
+    async def _post(self, path: str, body: dict[str, Any]) -> None:
+        try:
+            async with self._open().post(f"http://node{path}", json=body) as answer:
+                await _check(answer)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._away() from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path=str(self.socket)), timeout=aiohttp.ClientTimeout(total=10)
+            )
+        return self._session
+
+    def _away(self) -> TryAgain:
+        return TryAgain("The node's service is not running here just now; folders stay as they are until it is back.")
+
+
+async def _check(answer: aiohttp.ClientResponse) -> None:
+    if answer.status < 400:
+        return
+    sentence = (await answer.text())[:500].strip() or f"The node answered {answer.status}."
+    raise TryAgain(sentence) if answer.status in (429, 503) else NeedsUser(sentence)

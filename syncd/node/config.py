@@ -1,0 +1,103 @@
+"""What a node follows, and where its store is: from a TOML file or from the command line."""
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from syncd.core.errors import NeedsUser
+from syncd.git.address import check_branch, parse_address
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A branch of a remote that this node keeps ready."""
+
+    name: str
+    remote: str
+    branch: str | None = None
+    """None: the one that the remote itself names as its default."""
+    token_file: Path | None = None
+    webhook_secret_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise NeedsUser(f"{self.name!r} can't be a course's name: use letters, digits, '.', '_' and '-' only.")
+        parse_address(self.remote)
+        if self.branch is not None:
+            check_branch(self.branch)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """One node's settings."""
+
+    store: Path
+    courses: tuple[Course, ...] = ()
+    poll_seconds: float = 30.0
+    webhook: str | None = None
+    """HOST:PORT on which webhooks are taken (port 0: a free one); None: only polls and hints."""
+    status_users: frozenset[str] = field(default_factory=frozenset)
+    """Users who may see everybody's views, beside root and the node's own user."""
+
+    def __post_init__(self) -> None:
+        names = [course.name for course in self.courses]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise NeedsUser(f"The course {twice[0]} is named twice in the node's settings: give each its own name.")
+        if not 0.05 <= self.poll_seconds <= 86_400:
+            raise NeedsUser("poll_seconds must be between 0.05 and 86400.")
+        if self.webhook is not None:
+            listen_address(self.webhook)
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """The host and port of `HOST:PORT`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise NeedsUser(f"{text!r} is not HOST:PORT: give one like 127.0.0.1:8085.")
+    return host.strip("[]"), int(port)
+
+
+def load_config(path: Path) -> NodeConfig:
+    """Read a node's settings; relative paths in them count from the file's own folder."""
+    try:
+        with open(path, "rb") as source:
+            found = tomllib.load(source)
+    except OSError as error:
+        raise NeedsUser(f"The settings in {path} can't be read ({error.strerror}): check the path.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise NeedsUser(f"The settings in {path} are not valid TOML: {error}.") from error
+    try:
+        courses = tuple(Course(**_paths(dict(course), path.parent)) for course in found.pop("course", []))
+        users = frozenset(found.pop("status_users", ()))
+        return NodeConfig(courses=courses, status_users=users, **_paths(found, path.parent))
+    except TypeError as error:
+        words = str(error).rsplit(")", 1)[-1].strip()
+        raise NeedsUser(f"The settings in {path} don't fit: {words}.") from error
+
+
+def read_secret(path: Path) -> str:
+    """A token or secret from its file.  NeedsUser if it isn't there, or if everybody could read it."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            if _readable_by_all(source.fileno()):
+                raise NeedsUser(f"Everybody on this machine can read {path}: run `chmod 600` on it.")
+            return source.read().strip()
+    except OSError as error:
+        raise NeedsUser(f"The file {path} can't be read ({error.strerror}): check path and permissions.") from error
+
+
+def _readable_by_all(descriptor: int) -> bool:
+    return bool(os.fstat(descriptor).st_mode & 0o004)
+
+
+def _paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    for key in ("store", "token_file", "webhook_secret_file"):
+        if settings.get(key):
+            settings[key] = folder / Path(settings[key]).expanduser()
+    return settings

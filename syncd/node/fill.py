@@ -1,0 +1,95 @@
+"""Filling the folder of blobs: each missing one written aside, checked by id, made durable, then named."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from syncd.blobs import BlobFolder
+from syncd.core.entry import BlobId
+from syncd.core.errors import NeedsUser
+from syncd.git.failure import Damaged
+from syncd.node.durable import sync_files
+
+_BATCH_BYTES, _BATCH_FILES = 64 << 20, 4_000
+
+
+def fill(
+    blobs: BlobFolder,
+    incoming: Path,
+    wanted: Iterable[bytes],
+    read: Callable[[bytes], bytes],
+    executor: Executor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[bytes, int]:
+    """Bring all wanted blobs into the folder, durably; the size of each.
+
+    `read` is called from this thread only.  Killed at any point, the folder holds whole blobs only;
+    what lies in `incoming` is swept at the next start.  Memory is bounded by a batch.
+    """
+    sizes: dict[bytes, int] = {}
+    missing: list[bytes] = []
+    for oid in dict.fromkeys(wanted):
+        try:
+            sizes[oid] = os.stat(blobs.path(BlobId(oid.hex()))).st_size
+        except FileNotFoundError:
+            missing.append(oid)
+    done, total = 0, len(missing)
+    try:
+        for batch in _batches(missing, read):
+            _write(blobs, incoming, batch, executor)
+            sizes |= {oid: len(content) for oid, content in batch}
+            done += len(batch)
+            progress(done, total)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NeedsUser("The disk of the node's store is full: free some space, then it goes on.") from error
+        raise
+    return sizes
+
+
+def _batches(missing: Sequence[bytes], read: Callable[[bytes], bytes]) -> Iterator[list[tuple[bytes, bytes]]]:
+    batch: list[tuple[bytes, bytes]] = []
+    held = 0
+    for oid in missing:
+        content = read(oid)
+        batch.append((oid, content))
+        held += len(content)
+        if held >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _write(blobs: BlobFolder, incoming: Path, batch: Sequence[tuple[bytes, bytes]], executor: Executor) -> None:
+    places = {oid: blobs.path(BlobId(oid.hex())) for oid, _ in batch}
+    folders = {place.parent for place in places.values()}
+    made = False
+    for folder in folders:
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            made = True
+
+    def write(item: tuple[bytes, bytes]) -> Path:
+        oid, content = item
+        if hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).digest() != oid:
+            raise Damaged(
+                f"{oid.hex()} does not hold what its name says: the copy of the repository must be made anew."
+            )
+        aside = incoming / oid.hex()
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o444)
+        with os.fdopen(descriptor, "wb", buffering=0) as out:
+            left = memoryview(content)
+            while left:
+                left = left[out.write(left) :]
+            os.fchmod(descriptor, 0o444)
+        return aside
+
+    written = list(executor.map(write, batch))
+    sync_files(executor, written, incoming)
+    for aside, (oid, _) in zip(written, batch, strict=True):
+        os.replace(aside, places[oid])
+    sync_files(executor, [*folders, *([blobs.root] if made else [])], blobs.root)

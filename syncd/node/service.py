@@ -1,0 +1,227 @@
+"""The node's service: its courses, its unix socket, its listener for webhooks."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from syncd.core.errors import NeedsUser, SyncError
+from syncd.node.client import HEARTBEAT_S, Ready
+from syncd.node.config import NodeConfig, listen_address, read_secret
+from syncd.node.course import CourseKeeper
+from syncd.node.store import Store
+from syncd.node.views import Peer, Views, peer_of
+from syncd.webhook import Push, webhook_app
+
+_log = logging.getLogger(__name__)
+_LARGEST_REPORT = 256 << 10
+_MOST_FOLLOWS = 64
+"""Streams that one user may have open; the node's own user and root may have any number."""
+_WRITERS = 8
+_SECOND_TRY_S = 5.0
+
+
+async def run_node(config: NodeConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
+    """Serve until cancelled; `ready` is called once the sockets listen, with where they do.
+
+    That is {"socket": path, "webhook": base URL of the listener or None}; a course's path is /webhook/COURSE.
+    Stop if another service has the store, NeedsUser if the store or the listener can't be had.
+    """
+    with Store(config.store) as store, _writers() as executor:
+        node = _Node(config, store, executor)
+        async with contextlib.AsyncExitStack() as stack:
+            runner = web.AppRunner(node.app(), access_log=None, shutdown_timeout=0.5)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.SockSite(runner, _unix_socket(store.socket)).start()
+            webhook = await _listen_for_webhooks(config, node, stack)
+            tasks = [asyncio.create_task(_supervised(keeper)) for keeper in node.keepers.values()]
+            stack.push_async_callback(_end, tasks)
+            stack.callback(node.stopping.set)
+            if ready is not None:
+                ready({"socket": str(store.socket), "webhook": webhook})
+            await asyncio.gather(*tasks, asyncio.Event().wait())
+
+
+class _Node:
+    """What the handlers share."""
+
+    def __init__(self, config: NodeConfig, store: Store, executor: ThreadPoolExecutor) -> None:
+        self._config = config
+        self._views = Views(os.getuid())
+        self._follows: Counter[int] = Counter()
+        self.stopping = asyncio.Event()
+        self.keepers = {
+            course.name: CourseKeeper(course, store, executor, config.poll_seconds) for course in config.courses
+        }
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=_LARGEST_REPORT, middlewares=[_in_sentences])
+        app.add_routes(
+            [
+                web.get("/v1/status", self._status),
+                web.get("/v1/courses/{name}/follow", self._follow),
+                web.post("/v1/courses/{name}/hint", self._hint),
+                web.post("/v1/views", self._report),
+            ]
+        )
+        return app
+
+    def webhook_secret(self, course: str) -> str | None:
+        keeper = self.keepers.get(course)
+        path = keeper.course.webhook_secret_file if keeper else None
+        if path is None:
+            return None
+        try:
+            return read_secret(path)
+        except NeedsUser as error:
+            _log.warning("%s: %s", course, error)
+            return None
+
+    def pushed(self, course: str, push: Push) -> None:
+        self.keepers[course].pushed(push)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        peer = _peer(request)
+        courses = [keeper.status() for keeper in self.keepers.values()]
+        return web.json_response({"courses": courses, "views": self._views.seen_by(peer, self._config.status_users)})
+
+    async def _hint(self, request: web.Request) -> web.Response:
+        self._keeper(request).hint()
+        return web.json_response({}, status=202)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        try:
+            said = await request.json()
+        except ValueError as error:
+            raise NeedsUser("A view's report must be JSON.") from error
+        self._views.report(_peer(request), said)
+        return web.json_response({})
+
+    async def _follow(self, request: web.Request) -> web.StreamResponse:
+        keeper, peer = self._keeper(request), _peer(request)
+        if self._follows[peer.uid] >= _MOST_FOLLOWS and not peer.is_trusted(os.getuid()):
+            return web.Response(status=429, text=f"{peer.name} follows too many courses at once: close some.")
+        response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
+        self._follows[peer.uid] += 1
+        try:
+            await response.prepare(request)
+            with contextlib.suppress(ConnectionError):
+                await self._tell(keeper, response)
+        finally:
+            self._follows[peer.uid] -= 1
+            if not self._follows[peer.uid]:
+                del self._follows[peer.uid]
+        return response
+
+    async def _tell(self, keeper: CourseKeeper, response: web.StreamResponse) -> None:
+        """Each ready commit once; a slow reader gets the newest and skips what lies between."""
+        last: Ready | None = None
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        try:
+            while not self.stopping.is_set():
+                changed = keeper.changed
+                current = keeper.kept.ready if keeper.kept else None
+                if current is not None and current != last:
+                    await response.write(_line(current))
+                    last = current
+                    continue
+                waiting = asyncio.ensure_future(changed.wait())
+                await asyncio.wait({waiting, stopping}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+                if not waiting.done():
+                    waiting.cancel()
+                    await response.write(b"{}\n")
+        finally:
+            stopping.cancel()
+
+    def _keeper(self, request: web.Request) -> CourseKeeper:
+        name = request.match_info["name"]
+        keeper = self.keepers.get(name)
+        if keeper is None:
+            raise web.HTTPNotFound(text=f"This node has no course named {name[:64]!r}: check the name.")
+        return keeper
+
+
+def _line(ready: Ready) -> bytes:
+    said = {
+        "commit": ready.commit,
+        "manifest": str(ready.manifest),
+        "blobs": str(ready.blobs),
+        "ready_at": ready.ready_at,
+    }
+    return json.dumps(said).encode() + b"\n"
+
+
+def _peer(request: web.Request) -> Peer:
+    assert request.transport is not None
+    return peer_of(request.transport.get_extra_info("socket"))
+
+
+@web.middleware
+async def _in_sentences(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    try:
+        response: web.StreamResponse = await handler(request)
+        return response
+    except SyncError as error:
+        return web.Response(status=400, text=str(error))
+
+
+def _writers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_WRITERS, thread_name_prefix="node-blobs")
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    """Listen at a path; what an earlier service left there is replaced (we hold the store's lock)."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        # Every student's agent may ask; what it gets to know depends on who it is.
+        os.chmod(path, 0o666)
+    except OSError as error:
+        listener.close()
+        reason = "the path is too long" if len(os.fsencode(path)) > 107 else error.strerror
+        raise NeedsUser(f"The socket {path} can't be made ({reason}): choose another store.") from error
+    return listener
+
+
+async def _listen_for_webhooks(config: NodeConfig, node: _Node, stack: contextlib.AsyncExitStack) -> str | None:
+    if config.webhook is None:
+        return None
+    host, port = listen_address(config.webhook)
+    runner = web.AppRunner(webhook_app(node.webhook_secret, node.pushed), access_log=None, shutdown_timeout=0.5)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise NeedsUser(
+            f"Webhooks can't be taken on {config.webhook} ({error.strerror}): choose another port."
+        ) from error
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _supervised(keeper: CourseKeeper) -> None:
+    """Keep a course going whatever happens to it: a fault of ours in one must not end the others."""
+    while True:
+        try:
+            await keeper.run()
+        except Exception:  # noqa: BLE001  (the one supervising loop)
+            _log.exception("%s: an error of ours; it starts again in %s s", keeper.course.name, _SECOND_TRY_S)
+            await asyncio.sleep(_SECOND_TRY_S)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

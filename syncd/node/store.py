@@ -1,0 +1,136 @@
+"""A node's store on disk: who may write it, where things lie, what is ready, and putting it right at start."""
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from syncd.blobs import BlobFolder
+from syncd.core.entry import BlobId, CommitId
+from syncd.core.errors import NeedsUser, Stop
+from syncd.git.mirror import sweep
+from syncd.manifest import Manifest
+from syncd.node.client import Ready
+from syncd.node.durable import write_durably
+from syncd.node.shown import RULES, LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A commit that is ready, with what else is remembered of it."""
+
+    ready: Ready
+    left_out: tuple[LeftOut, ...]
+    rules: int
+
+    @property
+    def reusable(self) -> bool:
+        """Whether folders may be taken over from its manifest."""
+        return self.rules == RULES
+
+
+class Store:
+    """The store of one node.  Held by one process at a time; readers need no lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.blobs = BlobFolder(self.root / "blobs")
+        self.incoming = self.root / "incoming"
+        self.socket = self.root / "node.sock"
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the store.  Stop if another process has it, NeedsUser if it can't be written."""
+        try:
+            for folder in (self.root, self.blobs.root, self.incoming, self.root / "courses"):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.root / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise NeedsUser(
+                f"The store {self.root} can't be written ({error.strerror}): check path and rights."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock)
+            raise Stop(f"Another node service (process {holder}) already serves {self.root}: this one ends.") from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        self._lock = lock
+        self._sweep()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self.socket.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def mirror(self, course: str) -> Path:
+        """Where a course's bare repository lies."""
+        return self._course(course) / "mirror.git"
+
+    def manifest(self, course: str, commit: CommitId) -> Path:
+        """Where the manifest of a commit lies, whether or not it is there yet."""
+        return self._course(course) / "manifests" / commit
+
+    def publish(self, course: str, commit: CommitId, ready_at: float, left_out: list[LeftOut]) -> Kept:
+        """Make a commit the ready one, atomically and durably; its blobs and manifest are so already."""
+        said = {
+            "commit": commit,
+            "ready_at": ready_at,
+            "rules": RULES,
+            "left_out": [[one.path, one.why] for one in left_out],
+        }
+        write_durably(self._course(course) / "ready.json", json.dumps(said).encode())
+        return self._kept(course, said)
+
+    def ready(self, course: str) -> Kept | None:
+        """What is ready; None if nothing is, or if what is there can't be trusted and must be made again."""
+        try:
+            with open(self._course(course) / "ready.json", "rb") as source:
+                kept = self._kept(course, json.load(source))
+            manifest = Manifest(kept.ready.manifest)
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
+        return kept if manifest.commit == kept.ready.commit and self._holds(manifest) else None
+
+    def _holds(self, manifest: Manifest) -> bool:
+        """Whether every blob is there in the right size; a wrong one is removed, so that it is made again."""
+        whole = True
+        for _, record in manifest.files():
+            place = self.blobs.path(BlobId(record.id.hex()))
+            try:
+                right = os.stat(place).st_size == record.size
+            except FileNotFoundError:
+                whole = False
+                continue
+            if not right:
+                place.unlink()
+                whole = False
+        return whole
+
+    def _kept(self, course: str, said: dict[str, Any]) -> Kept:
+        commit = CommitId(str(said["commit"]))
+        ready = Ready(commit, self.manifest(course, commit), self.blobs.root, float(said["ready_at"]))
+        return Kept(ready, tuple(LeftOut(path, why) for path, why in said["left_out"]), int(said["rules"]))
+
+    def _course(self, course: str) -> Path:
+        return self.root / "courses" / course
+
+    def _sweep(self) -> None:
+        """Remove what a killed service left half-done."""
+        for leftover in self.incoming.iterdir():
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()
+        for course in (self.root / "courses").iterdir():
+            if (course / "mirror.git").is_dir():
+                sweep(course / "mirror.git")
+            for aside in (*course.glob(".*"), *course.glob("manifests/.*")):
+                aside.unlink()

@@ -1,0 +1,85 @@
+"""What agents report of their views: kept in memory, each with the time it came, for those who may see it."""
+
+import pwd
+import socket
+import struct
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syncd.core.errors import NeedsUser
+
+_TEXTS = ("user", "course", "kind", "root", "commit", "state", "sentence")
+_LISTS = ("waiting", "notes")
+_LONGEST_TEXT, _LONGEST_LIST = 4_096, 200
+_MOST_PER_PEER, _MOST = 64, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a unix socket, as the kernel says (SO_PEERCRED)."""
+
+    uid: int
+    name: str
+
+    def is_trusted(self, own_uid: int) -> bool:
+        """Whether this is root or the node's own user, who may speak for others."""
+        return self.uid in (0, own_uid)
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The peer's user, by the kernel."""
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    try:
+        return Peer(uid, pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return Peer(uid, str(uid))
+
+
+class Views:
+    """The newest report of each view, by who sent it, user and course."""
+
+    def __init__(self, own_uid: int) -> None:
+        self._own_uid = own_uid
+        self._kept: OrderedDict[tuple[int, str, str], dict[str, Any]] = OrderedDict()
+
+    def report(self, peer: Peer, said: object) -> None:
+        """Keep a report.  NeedsUser if it isn't one; whom it is about is the peer, unless that one is trusted."""
+        if not isinstance(said, Mapping):
+            raise NeedsUser("A view's report must be a JSON object.")
+        view: dict[str, Any] = {key: _text(said.get(key)) for key in _TEXTS}
+        view |= {key: _texts(said.get(key)) for key in _LISTS}
+        if not peer.is_trusted(self._own_uid) or not view["user"]:
+            view["user"] = peer.name
+        view["updated_at"] = time.time()
+        key = (peer.uid, view["user"], view["course"] or "")
+        mine = sum(1 for uid, _, _ in self._kept if uid == peer.uid)
+        if key not in self._kept and not peer.is_trusted(self._own_uid) and mine >= _MOST_PER_PEER:
+            raise NeedsUser(f"{peer.name} has reported {mine} views already, more than a node keeps.")
+        self._kept[key] = view
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
+
+    def seen_by(self, peer: Peer, readers: Collection[str]) -> list[dict[str, Any]]:
+        """All views for those who may see all; for others their own."""
+        everything = peer.is_trusted(self._own_uid) or peer.name in readers
+        return [view for (uid, _, _), view in self._kept.items() if everything or uid == peer.uid]
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise NeedsUser("A view's report holds something else where a text belongs.")
+    return value[:_LONGEST_TEXT]
+
+
+def _texts(value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise NeedsUser("A view's report holds something else where a list of texts belongs.")
+    return [one[:_LONGEST_TEXT] for one in value[:_LONGEST_LIST]]
