@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from syncd.core.entry import Change, Changes, Entry, RelPath, inside, parents
+from syncd.core.renames import Moves
 
 
 class Side(Enum):
@@ -31,6 +32,7 @@ class Action(Enum):
     KEEP_THEIRS_BESIDE = "mine stays, theirs is put beside it"
     TAKE_MINE_BESIDE = "theirs takes the name, mine is put beside it"
     NEWER = "the newer keeps the name, the other is put beside it"
+    FOLLOW = "mine moves after the folder it was in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Decision:
     """One path's fate.  `case` is the number in MERGE_SPEC.
 
     With TAKE_MINE_BESIDE, `moved` names the files of mine that go beside (below `path`, if mine is a folder).
+    With a rename, `source` is where mine is now, and `hides` the name of theirs that does not appear.
     """
 
     case: str
@@ -47,6 +50,8 @@ class Decision:
     mine: Entry | None
     theirs: Entry | None
     moved: tuple[RelPath, ...] = ()
+    source: RelPath | None = None
+    hides: RelPath | None = None
 
 
 _CREATED, _EDITED, _DELETED = "created", "edited", "deleted"
@@ -78,15 +83,69 @@ _AGREED = {
 }
 
 
-def plan(mine: Changes, theirs: Changes, side: Side) -> tuple[Decision, ...]:
-    """Decide every path that theirs changed, in the order of paths, clashes of file and folder first.
+_NO_MOVES: Moves = {}
 
-    Both sides' changes must start from the same base, path by path.
+
+def plan(
+    mine: Changes, theirs: Changes, side: Side, my_moves: Moves = _NO_MOVES, their_moves: Moves = _NO_MOVES
+) -> tuple[Decision, ...]:
+    """Decide every path that theirs changed: renames first, then clashes of file and folder, then path by path.
+
+    Both sides' changes must start from the same base, path by path.  A move names a path that its side created and
+    one of the base that the side no longer has; those of mine may be older than the base (`mine` then lacks the old
+    path's deletion only if that was settled long ago).
     """
-    clashes = _clashes(mine, theirs, side)
+    renamed, done = _renamed(mine, theirs, my_moves, their_moves)
+    left = {path: change for path, change in theirs.items() if path not in done}
+    clashes = _clashes(mine, left, side)
     settled = {decision.path for decision in clashes} | {path for d in clashes for path in d.moved}
-    single = [_decide(path, mine.get(path), change, side) for path, change in theirs.items() if path not in settled]
-    return (*clashes, *sorted(single, key=lambda decision: decision.path))
+    single = [_decide(path, mine.get(path), change, side) for path, change in left.items() if path not in settled]
+    return (*renamed, *clashes, *sorted(single, key=lambda decision: decision.path))
+
+
+def follow_folders(mine: Changes, folders: Moves) -> tuple[Decision, ...]:
+    """S17: what I made in a folder that was renamed (old -> new, in `folders`) goes where the folder went."""
+    out = []
+    for path, change in sorted(mine.items()):
+        home = next((folder for folder in reversed(parents(path)) if folder in folders), None)
+        if home is not None and change.base is None and change.now is not None:
+            to = RelPath(folders[home] + path[len(home) :])
+            out.append(Decision("S17", to, Action.FOLLOW, None, change.now, None, source=path))
+    return tuple(out)
+
+
+def _renamed(
+    mine: Changes, theirs: Changes, my_moves: Moves, their_moves: Moves
+) -> tuple[list[Decision], set[RelPath]]:
+    """S14-S16, and the paths of theirs that are settled by them.
+
+    A rename that meets nothing of the other side's is left to the plain rules.
+    """
+    my_name = {old: new for new, old in my_moves.items()}
+    their_name = {old: new for new, old in their_moves.items()}
+    out: list[Decision] = []
+    done: set[RelPath] = set()
+    for old in sorted(my_name.keys() | their_name.keys()):
+        m, n = my_name.get(old, old), their_name.get(old, old)
+        my, their = mine.get(m), theirs.get(n)
+        if my is None or my.now is None or their is None or their.now is None:
+            continue  # untouched or deleted on one side
+        base = (theirs.get(old) or mine.get(old) or their).base
+        if base is None:
+            continue
+        if m == old:
+            there = mine.get(n)
+            if there is None or there.now is None:
+                out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old))
+                done |= {old, n}
+        elif n == old:
+            out.append(Decision("S15", m, Action.MERGE, base, my.now, their.now, source=m))
+            done.add(old)
+        else:
+            hides = None if m == n else n
+            out.append(Decision("S16", m, Action.MERGE, base, my.now, their.now, source=m, hides=hides))
+            done.add(n)
+    return out, done
 
 
 def _kind(change: Change) -> str:

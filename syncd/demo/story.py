@@ -195,9 +195,9 @@ def _remote(stage: Stage) -> Files:
     packed = stage.remote_git("cat-file", "--batch", input=b"\n".join(blob for _, _, blob in listed) + b"\n")
     found: Files = {}
     at = 0
-    for mode, path, _ in listed:
+    for mode, name, _ in listed:
         end = packed.index(b"\n", at)
         size = int(packed[at:end].split()[2])
-        found[path] = (mode, packed[end + 1 : end + 1 + size])
+        found[name] = (mode, packed[end + 1 : end + 1 + size])
         at = end + size + 2
     return found

@@ -3,7 +3,7 @@
 import pytest
 
 from syncd.core.entry import BlobId, Change, Entry, Mode, RelPath, Tree, changes_between
-from syncd.core.plan import Action, Decision, Side, plan
+from syncd.core.plan import Action, Decision, Side, follow_folders, plan
 
 
 def tree(**files: str) -> Tree:
@@ -82,3 +82,51 @@ def test_sides_with_different_bases_are_refused() -> None:
     one, other = Entry(BlobId("1"), Mode.FILE), Entry(BlobId("2"), Mode.FILE)
     with pytest.raises(ValueError, match="different bases"):
         plan({RelPath("f"): Change(one, None)}, {RelPath("f"): Change(other, None)}, Side.STUDENT)
+
+
+def decide_moves(base: Tree, mine: Tree, theirs: Tree) -> dict[str, Decision]:
+    my, their = changes_between(base, mine), changes_between(base, theirs)
+    moves = {RelPath("m"): RelPath("a")} if "m" in mine else {}
+    their_moves = {RelPath("n"): RelPath("a")} if "n" in theirs else {}
+    return {d.path: d for d in plan(my, their, Side.STUDENT, moves, their_moves)}
+
+
+def test_s14_my_edit_goes_where_they_renamed_the_file() -> None:
+    found = decide_moves(tree(a="x"), tree(a="m"), tree(n="y"))
+    assert list(found) == ["n"]
+    decision = found["n"]
+    assert (decision.case, decision.action, decision.source, decision.base) == (
+        "S14",
+        Action.MERGE,
+        "a",
+        tree(a="x")["a"],
+    )
+
+
+def test_s14_needs_a_free_name() -> None:
+    found = decide_moves(tree(a="x"), tree(a="m", n="mine too"), tree(n="y"))
+    assert {path: d.case for path, d in found.items()} == {"a": "S6", "n": "S12"}
+
+
+def test_s15_their_edit_goes_where_i_renamed_the_file() -> None:
+    found = decide_moves(tree(a="x"), tree(m="x"), tree(a="y"))
+    assert list(found) == ["m"]
+    assert (found["m"].case, found["m"].action, found["m"].source) == ("S15", Action.MERGE, "m")
+
+
+def test_s15_a_file_that_i_renamed_stays_when_they_delete_it() -> None:
+    found = decide_moves(tree(a="x"), tree(m="x"), tree())
+    assert {path: d.action for path, d in found.items()} == {"a": Action.TAKE}
+
+
+def test_s16_my_name_wins_and_theirs_does_not_appear() -> None:
+    found = decide_moves(tree(a="x"), tree(m="x"), tree(n="y"))
+    assert (found["m"].case, found["m"].hides) == ("S16", "n")
+    assert found["a"].action is Action.TAKE
+    assert "n" not in found
+
+
+def test_s17_my_new_files_follow_the_folder() -> None:
+    mine = changes_between(tree(d__x="1"), tree(d__x="1", d__own="2", d__s__own="3", other="4"))
+    found = follow_folders(mine, {RelPath("d"): RelPath("e")})
+    assert {(d.source, d.path) for d in found} == {("d/own", "e/own"), ("d/s/own", "e/s/own")}
