@@ -60,7 +60,7 @@ def surplus(versions: Iterable[Version], limits: Limits, now: float) -> frozense
     total = sum(stored.values())
     out: set[Version] = set()
     for version in oldest_first:
-        if newest[version.path] is version:
+        if newest[version.path] == version:
             continue
         if now - version.when > limits.age_s or total > limits.total_bytes:
             out.add(version)

@@ -1,6 +1,5 @@
 """`syncd node`: the store of this machine, for all its students."""
 
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from syncd.cli.places import ready_writer, store_folder
+from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
 from syncd.node.config import Course, NodeConfig, load_config
 from syncd.node.service import run_node
@@ -16,7 +16,9 @@ from syncd.node.service import run_node
 @click.command()
 @click.option("--config", "settings", type=click.Path(path_type=Path), help="A TOML file with store and courses.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where mirrors and contents are kept.")
-@click.option("--course", "courses", multiple=True, metavar="NAME=REMOTE[#BRANCH]", help="Follow a course (repeatable).")
+@click.option(
+    "--course", "courses", multiple=True, metavar="NAME=REMOTE[#BRANCH]", help="Follow a course (repeatable)."
+)
 @click.option("--token-file", type=click.Path(path_type=Path), help="A token that may read the courses given here.")
 @click.option("--poll", type=float, metavar="SECONDS", help="How often a remote is asked when no webhook comes (30).")
 @click.option("--webhook", metavar="HOST:PORT", help="Take webhooks at http://HOST:PORT/webhook/COURSE.")
@@ -44,7 +46,7 @@ def node(
     )
     if not config.courses:
         raise NeedsUser("Say which course to keep: --course NAME=REMOTE, or --config FILE.")
-    asyncio.run(run_node(config, ready=ready_writer(ready_file)))
+    serve(run_node(config, ready=ready_writer(ready_file)))
 
 
 def _course(text: str, token_file: Path | None, secret: Path | None) -> Course:

@@ -1,6 +1,5 @@
 """The student's side: `syncd agent`, `syncd mount`, `syncd restore`."""
 
-import asyncio
 import getpass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 from syncd.agent.control import ask_agent, view_of
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.cli.places import ready_writer, state_folder, store_folder
+from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
 
 _node_option = click.option(
@@ -23,7 +23,9 @@ _ready_option = click.option("--ready-file", type=click.Path(path_type=Path), hi
 @click.command()
 @_node_option
 @click.option("--course", "courses", multiple=True, metavar="NAME[=FOLDER]", help="Keep a course (default ~/NAME).")
-@click.option("--view", type=click.Choice(["overlay", "plain"]), help="How folders are made (default: what works here).")
+@click.option(
+    "--view", type=click.Choice(["overlay", "plain"]), help="How folders are made (default: what works here)."
+)
 @click.option("--as", "user", metavar="NAME", help="Whom the node shows as the owner, where it can't tell.")
 @_quiet_option
 @_ready_option
@@ -86,4 +88,4 @@ def _run(
         view=view,
         quiet_s=quiet_s,
     )
-    asyncio.run(run_agent(config, ready=ready_writer(ready_file)))
+    serve(run_agent(config, ready=ready_writer(ready_file)))

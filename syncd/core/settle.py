@@ -96,6 +96,10 @@ class Settle:
         """The paths that are half-written."""
         return frozenset(self._half)
 
+    def impatient(self, now: float) -> frozenset[RelPath]:
+        """Those of the half-written paths whose time to become whole is over."""
+        return frozenset(path for path, since in self._half.items() if now >= since + self._patience_s)
+
     @property
     def idle(self) -> bool:
         """Whether nothing at all is expected."""
@@ -106,7 +110,7 @@ class Settle:
         again = {path for path, at in self._again.items() if at <= now}
         for path in again:
             del self._again[path]
-        over = frozenset(path for path, since in self._half.items() if now >= since + self._patience_s)
+        over = self.impatient(now)
         bursts = [*self._paths.values(), *([self._everything] if self._everything else [])]
         if not bursts or not self._is_over(bursts, now):
             return Due(frozenset(again), False, over)

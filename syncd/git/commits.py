@@ -207,6 +207,8 @@ class History:
 
         A file put where a folder was takes its place, and the reverse; folders that become empty vanish.
         """
+        if not edits:
+            return tree
         folders: dict[bytes, Items] = {}
         files = {_bytes(path): item for path, item in edits.items()}
         for path in files:
@@ -324,6 +326,11 @@ class _Joined:
 
     def close(self) -> None:
         """The owner of the file closes it."""
+
+
+def is_branch_name(name: str) -> bool:
+    """Whether git takes this as a branch's name."""
+    return not name.startswith("-") and bool(pygit2.reference_is_valid_name(f"refs/heads/{name}"))
 
 
 def author_of_this_machine() -> Author:

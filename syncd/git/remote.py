@@ -186,7 +186,8 @@ class Remote:
         message, pushing = str(error), service == WRITE
         if pushing and ("fastforward" in message or "not present locally" in message):
             return rejected(self.address, branch, "non-fast-forward", "")
-        if getattr(error, "error_class", None) in _LOCAL_DAMAGE and self.address.kind is not Kind.LOCAL:
+        missing = isinstance(error, pygit2.NotFoundError) and "object not found" in message
+        if missing or getattr(error, "error_class", None) in _LOCAL_DAMAGE:
             return Damaged(
                 f"The copy of the repository on this machine can't be read ({message}): it must be made anew."
             )

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 
+from syncd.core.retry import Backoff
+
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 300.0
 _UNSEEN_S = (0.5, 1.0, 2.0, 4.0)
 
@@ -14,7 +16,7 @@ def wait_s(
     passing: bool = True,
     wish_s: float | None = None,
     unseen: int | None = None,
-    jitter: Callable[[], float] = random.random,
+    chance: Callable[[], float] = random.random,
 ) -> float:
     """Seconds to wait after a look.
 
@@ -25,7 +27,7 @@ def wait_s(
     if failures == 0:
         if unseen is not None and unseen < len(_UNSEEN_S):
             return min(poll_s, _UNSEEN_S[unseen])
-        return poll_s * (0.9 + 0.2 * jitter())
+        return poll_s * (0.9 + 0.2 * chance())
     first = min(_FIRST_RETRY_S, poll_s) if passing else poll_s
-    doubled = min(first * (1 << min(failures - 1, 20)), max(_LONGEST_RETRY_S, poll_s))
-    return max(doubled * (0.8 + 0.4 * jitter()), wish_s or 0.0)
+    backoff = Backoff(first, max(_LONGEST_RETRY_S, poll_s))
+    return max(backoff.wait_s(failures, chance()), wish_s or 0.0)

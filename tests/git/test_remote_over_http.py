@@ -77,6 +77,7 @@ async def test_missing_branch_keeps_what_was_fetched(server: GitServer, reposito
     assert tracking(repository) == made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("branch", ["", "-x", "a b", "a..b", "a:b", "*", "x.lock", "a\nb"])
 async def test_branch_name_that_git_forbids_is_refused(server: GitServer, repository: Path, branch: str) -> None:
     made = await push(server, repository, {"a": b"1"})
@@ -128,6 +129,7 @@ async def test_token_decides_what_may_be_done(server: GitServer, repository: Pat
     assert "Write access to repository not granted" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("token", "words"),
     [("wrong", "does not accept the token"), (None, "asks for a token"), (OUTSIDE, "no repository at")],
@@ -149,6 +151,7 @@ async def test_missing_repository_is_said(server: GitServer, repository: Path) -
     assert "check the address" in await sentence(there.fetch, repository, "main", kind=NeedsUser)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", [("refs_read", "refs_write"), ("fetch", "push")])
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
@@ -181,6 +184,7 @@ async def test_trouble_of_the_server_is_said(
     assert await off_loop(there.fetch, empty, "main") == await off_loop(there.head, "main")
 
 
+@pytest.mark.slow
 async def test_server_that_never_answers_times_out(server: GitServer, repository: Path, tmp_path: Path) -> None:
     await push(server, repository, {"a": b"1"})
     empty = tmp_path / "empty.git"
@@ -199,6 +203,7 @@ async def test_busy_server_says_when_to_come_back(server: GitServer) -> None:
     assert busy.value.after_s == 7
 
 
+@pytest.mark.slow
 async def test_push_whose_answer_was_lost_can_be_done_again(server: GitServer, repository: Path) -> None:
     first = await push(server, repository, {"a": b"1"})
     second = commit(repository, {"a": b"2"}, first)
@@ -210,6 +215,7 @@ async def test_push_whose_answer_was_lost_can_be_done_again(server: GitServer, r
     assert await off_loop(there.head, "main") == second == tracking(repository)
 
 
+@pytest.mark.slow
 async def test_repository_renamed_on_its_host_is_followed(server: GitServer, repository: Path, tmp_path: Path) -> None:
     first = await push(server, repository, {"a": b"1"})
     server.path("course").rename(server.path("new-name"))
@@ -271,6 +277,7 @@ async def test_local_repository_that_is_no_more_is_damaged(server: GitServer, tm
     await sentence(remote(server.url("course")).fetch, tmp_path / "nothing", "main", kind=Damaged)
 
 
+@pytest.mark.slow
 async def test_slow_server_does_not_hold_up_another_remote(server: GitServer, repository: Path) -> None:
     made = await push(server, repository, {"a": b"1"})
     server.fault("hang", times=1, on=["refs_read"])

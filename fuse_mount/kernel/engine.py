@@ -1,0 +1,46 @@
+"""The default engine: the kernel's protocol, spoken from Python."""
+
+import os
+from pathlib import Path
+
+from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
+from fuse_mount.kernel.operations import KernelOperations
+from fuse_mount.kernel.session import Session
+from fuse_mount.overlay import Overlay
+from fuse_mount.switch import Stale
+
+_MANY = 500
+"""Above so many stale names one message that makes all names be looked up again is cheaper."""
+
+
+class KernelEngine:
+    """Serves one overlay at one folder."""
+
+    def __init__(self, overlay: Overlay, point: Path, options: MountOptions) -> None:
+        """Mount and begin to serve.  OSError if no mount can be had."""
+        self.point = point
+        self.session = Session(open_mount(point, options), KernelOperations(overlay), overlay.lock)
+        self.session.start()
+
+    def tell(self, stale: Stale) -> None:
+        """Tell the kernel what a switch made wrong.  Not under the overlay's lock."""
+        agreement = self.session.agreement
+        if agreement is not None and agreement.epochs and len(stale.names) > _MANY:
+            self.session.inc_epoch()
+        else:
+            for parent, name in stale.names:
+                self.session.inval_entry(parent, name)
+        for folder in stale.folders:
+            self.session.inval_inode(folder)
+
+    def nudge(self, path: Path) -> None:
+        """Let watchers of a file see that it changed: opened for writing through the mount and closed, unwritten."""
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        os.close(fd)
+
+    def close(self) -> None:
+        """Take the mount away."""
+        close_mount(self.point)
+        if not self.session.ended.wait(2.0):
+            # Somebody is still inside.  He gets errors from now on: the state may be another process's soon.
+            self.session.refuse()

@@ -1,0 +1,140 @@
+"""How a file is opened: through the page cache of the mount, or handed to the file behind (passthrough).
+
+The kernel's rules, each of which answers EIO when broken (measured):
+- all handles open on an inode at one time are of one kind; a mapping counts until its RELEASE;
+- passthrough handles of an inode share one registration, which lives at least as long as they do;
+- a passthrough answer carries no cache flags.
+So the kind is decided when an inode has no handle, from what does not change while it has one.
+"""
+
+import fcntl
+import logging
+import os
+import queue
+import stat
+import threading
+from enum import IntEnum
+
+from fuse_mount import content
+from fuse_mount.kernel.protocol import BACKING_CLOSE, BACKING_MAP, BACKING_OPEN, OPEN_OUT, Open
+from fuse_mount.kernel.session import Session
+from fuse_mount.nodes import File, Node
+from fuse_mount.overlay import Overlay
+
+_log = logging.getLogger(__name__)
+
+FOREVER = 1_000_000
+LARGE = 256 << 10
+"""Lower files from this size on are read through passthrough: below it two ioctls cost more than the copy."""
+
+
+class Io(IntEnum):
+    """How the open handles of an inode do I/O."""
+
+    NONE = 0
+    CACHED = 1
+    PASSTHROUGH = 2
+
+
+class Opening:
+    """Decides, and owns the registrations."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        """Passthrough is off until `begin` says otherwise."""
+        self.overlay = overlay
+        self.passthrough = False
+        overlay.before_copy_up = self._before_copy_up
+        self._session: Session | None = None
+        self._stale: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._teller: threading.Thread | None = None
+
+    def begin(self, session: Session, passthrough: bool) -> None:
+        """The kernel can do it; whether we may shows at the first try."""
+        self._session = session
+        self.passthrough = passthrough
+
+    def open(self, node: File, flags: int) -> bytes:
+        """Open, and answer the kernel."""
+        writing = flags & os.O_ACCMODE != os.O_RDONLY
+        if node.low is not None and node.io == Io.PASSTHROUGH and (writing or flags & os.O_TRUNC):
+            # A write must not reach the blob, and no other kind of open is allowed now: a new inode takes the name.
+            self._rebind(node)
+        if node.gone and node.low is not None and writing:
+            self._rebind(node)
+        first = node.opens == 0
+        content.open_file(self.overlay, node, flags)
+        if first:
+            node.io = self._kind(node, writing)
+            if node.io == Io.PASSTHROUGH and not node.backing and not self._register(node):
+                node.io = Io.CACHED
+        if node.io == Io.PASSTHROUGH:
+            return OPEN_OUT.pack(node.ino, Open.PASSTHROUGH, node.backing)
+        return OPEN_OUT.pack(node.ino, Open.KEEP_CACHE | Open.NOFLUSH, 0)
+
+    def release(self, node: File, flags: int) -> None:
+        """Close one handle; the registration stays until the kernel forgets the inode."""
+        shared = node.io == Io.PASSTHROUGH and flags & os.O_ACCMODE == os.O_RDWR
+        if content.release(self.overlay, node, flags):
+            node.io = Io.NONE
+        if shared:
+            # It may have been mapped and written without the mount's knowledge: its times are not what they were.
+            self._tell_later(node.ino)
+
+    def validity(self, node: Node) -> int:
+        """For how many seconds the kernel may keep a node's attributes."""
+        return 0 if isinstance(node, File) and node.writers and node.io == Io.PASSTHROUGH else FOREVER
+
+    def forgotten(self, node: File) -> None:
+        """Nobody holds the inode any more."""
+        self._unregister(node)
+
+    def _kind(self, node: File, writing: bool) -> Io:
+        if not self.passthrough:
+            return Io.CACHED
+        if node.low is not None:
+            return Io.PASSTHROUGH if node.low.size >= LARGE and not writing else Io.CACHED
+        found = os.fstat(content.descriptor(self.overlay, node)) if not node.backing else None
+        # With a set-id bit each write must pass the mount, which drops it.
+        special = found is not None and found.st_mode & (stat.S_ISUID | stat.S_ISGID)
+        return Io.CACHED if special else Io.PASSTHROUGH
+
+    def _register(self, node: File) -> bool:
+        assert self._session is not None
+        request = bytearray(BACKING_MAP.pack(content.descriptor(self.overlay, node), 0, 0))
+        try:
+            node.backing = fcntl.ioctl(self._session.fd, BACKING_OPEN, request, True)
+        except OSError as error:
+            # EPERM: no right to it; ELOOP: the file behind lies on a stacked file system.  Neither will change.
+            _log.info("opening without passthrough from now on: %s", error)
+            self.passthrough = False
+            return False
+        return True
+
+    def _unregister(self, node: File) -> None:
+        if node.backing and self._session is not None:
+            try:
+                fcntl.ioctl(self._session.fd, BACKING_CLOSE, node.backing.to_bytes(4, "little"))
+            except OSError as error:
+                _log.debug("closing a registration: %s", error)
+            node.backing = 0
+
+    def _before_copy_up(self, node: File) -> None:
+        if node.io == Io.PASSTHROUGH and node.opens:
+            self._rebind(node)
+        self._unregister(node)
+
+    def _rebind(self, node: File) -> None:
+        if not node.gone:
+            self.overlay.detach(node)
+        raise OSError(116, os.strerror(116))
+
+    def _tell_later(self, ino: int) -> None:
+        if self._teller is None:
+            self._teller = threading.Thread(target=self._tell, name="fuse-notify", daemon=True)
+            self._teller.start()
+        self._stale.put(ino)
+
+    def _tell(self) -> None:
+        assert self._session is not None
+        while not self._session.ended.is_set():
+            self._session.inval_inode(self._stale.get(), -1)

@@ -1,0 +1,391 @@
+"""Requests of the kernel, translated into the overlay's methods and back."""
+
+import errno
+import os
+import stat
+import time
+
+from fuse_mount import content, entries
+from fuse_mount.content import NewAttr
+from fuse_mount.kernel import protocol as p
+from fuse_mount.kernel.opening import Opening
+from fuse_mount.kernel.protocol import Op, Set
+from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
+from fuse_mount.nodes import Attr, File, Folder, Node
+from fuse_mount.overlay import Caller, Overlay
+from fuse_mount.rename import rename
+from fuse_mount.syscalls import Rename
+
+FOREVER = 1_000_000
+"""Seconds that names, their absence and attributes stay valid: whatever changes them says so."""
+
+_NOTHING = p.ENTRY_HEAD.pack(0, 0, FOREVER, 0, 0, 0) + bytes(p.ATTR.size)
+_EMPTY = b""
+
+
+class KernelOperations:
+    """The table of handlers over one overlay."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        """Handlers run on the session's thread, under the overlay's lock."""
+        self.overlay = overlay
+        self.opening = Opening(overlay)
+        self._ext_xattr = False
+        self.handlers: dict[int, Handler] = {
+            Op.LOOKUP: self._lookup,
+            Op.FORGET: self._forget,
+            Op.BATCH_FORGET: self._batch_forget,
+            Op.GETATTR: self._getattr,
+            Op.SETATTR: self._setattr,
+            Op.READLINK: self._readlink,
+            Op.SYMLINK: self._symlink,
+            Op.MKNOD: self._mknod,
+            Op.MKDIR: self._mkdir,
+            Op.UNLINK: self._unlink,
+            Op.RMDIR: self._rmdir,
+            Op.RENAME: self._rename,
+            Op.RENAME2: self._rename2,
+            Op.LINK: self._link,
+            Op.OPEN: self._open,
+            Op.READ: self._read,
+            Op.WRITE: self._write,
+            Op.STATFS: self._statfs,
+            Op.RELEASE: self._release,
+            Op.FSYNC: self._fsync,
+            Op.FSYNCDIR: self._fsyncdir,
+            Op.SETXATTR: self._setxattr,
+            Op.GETXATTR: self._getxattr,
+            Op.LISTXATTR: self._listxattr,
+            Op.REMOVEXATTR: self._removexattr,
+            Op.READDIR: self._readdir,
+            Op.READDIRPLUS: self._readdirplus,
+            Op.CREATE: self._create,
+            Op.TMPFILE: self._tmpfile,
+            Op.FALLOCATE: self._fallocate,
+            Op.LSEEK: self._lseek,
+            Op.COPY_FILE_RANGE: self._copy_range,
+            Op.DESTROY: self._destroy,
+            Op.SYNCFS: self._syncfs,
+        }
+
+    def begin(self, session: Session, agreement: Agreement) -> None:
+        """Take note of what the kernel can do."""
+        self._ext_xattr = bool(agreement.flags & p.Init.SETXATTR_EXT)
+        self.opening.begin(session, agreement.passthrough)
+
+    # Names
+
+    def _lookup(self, request: Request) -> Reply:
+        node = self.overlay.lookup(self.overlay.nodes.folder(request.node), _name(request.body))
+        return _NOTHING if node is None else self._entry(node)
+
+    def _entry(self, node: Node) -> bytes:
+        attr = self.overlay.attr(node)
+        node.lookups += 1
+        return p.ENTRY_OUT.pack(node.ino, 0, FOREVER, self.opening.validity(node), 0, 0, *_packed(attr))
+
+    def _forget(self, request: Request) -> Reply:
+        self._drop(request.node, p.FORGET_IN.unpack_from(request.body)[0])
+        return None
+
+    def _batch_forget(self, request: Request) -> Reply:
+        count, _ = p.BATCH_FORGET_IN.unpack_from(request.body)
+        at = p.BATCH_FORGET_IN.size
+        for ino, lookups in p.FORGET_ONE.iter_unpack(request.body[at : at + count * p.FORGET_ONE.size]):
+            self._drop(ino, lookups)
+        return None
+
+    def _drop(self, ino: int, lookups: int) -> None:
+        node = self.overlay.forget(ino, lookups)
+        if node is not None:
+            self.opening.forgotten(node)
+
+    def _symlink(self, request: Request) -> Reply:
+        name, target, _ = bytes(request.body).split(b"\0", 2)
+        folder = self.overlay.nodes.folder(request.node)
+        return self._entry(entries.symlink(self.overlay, folder, name, target, _caller(request)))
+
+    def _mknod(self, request: Request) -> Reply:
+        mode, rdev, _, _ = p.MKNOD_IN.unpack_from(request.body)
+        name = _name(request.body[p.MKNOD_IN.size :])
+        folder = self.overlay.nodes.folder(request.node)
+        device = os.makedev((rdev >> 8) & 0xFFF, (rdev & 0xFF) | ((rdev >> 12) & 0xFFF00))
+        return self._entry(entries.mknod(self.overlay, folder, name, mode, device, _caller(request)))
+
+    def _mkdir(self, request: Request) -> Reply:
+        mode, _ = p.MKDIR_IN.unpack_from(request.body)
+        name = _name(request.body[p.MKDIR_IN.size :])
+        folder = self.overlay.nodes.folder(request.node)
+        return self._entry(entries.mkdir(self.overlay, folder, name, mode, _caller(request)))
+
+    def _unlink(self, request: Request) -> Reply:
+        entries.unlink(self.overlay, self.overlay.nodes.folder(request.node), _name(request.body))
+        return _EMPTY
+
+    def _rmdir(self, request: Request) -> Reply:
+        entries.rmdir(self.overlay, self.overlay.nodes.folder(request.node), _name(request.body))
+        return _EMPTY
+
+    def _rename(self, request: Request) -> Reply:
+        (to,) = p.RENAME_IN.unpack_from(request.body)
+        return self._do_rename(request, to, 0, p.RENAME_IN.size)
+
+    def _rename2(self, request: Request) -> Reply:
+        to, flags, _ = p.RENAME2_IN.unpack_from(request.body)
+        return self._do_rename(request, to, flags, p.RENAME2_IN.size)
+
+    def _do_rename(self, request: Request, to: int, flags: int, at: int) -> Reply:
+        old, new, _ = bytes(request.body[at:]).split(b"\0", 2)
+        nodes = self.overlay.nodes
+        rename(self.overlay, nodes.folder(request.node), old, nodes.folder(to), new, Rename(flags))
+        return _EMPTY
+
+    def _link(self, request: Request) -> Reply:
+        (old,) = p.LINK_IN.unpack_from(request.body)
+        name = _name(request.body[p.LINK_IN.size :])
+        nodes = self.overlay.nodes
+        return self._entry(entries.link(self.overlay, nodes.file(old), nodes.folder(request.node), name))
+
+    def _readlink(self, request: Request) -> Reply:
+        return self.overlay.target(self.overlay.nodes.file(request.node))
+
+    # Attributes
+
+    def _getattr(self, request: Request) -> Reply:
+        return self._attr_out(self.overlay.nodes.get(request.node))
+
+    def _attr_out(self, node: Node) -> bytes:
+        return p.ATTR_OUT.pack(self.opening.validity(node), 0, 0, *_packed(self.overlay.attr(node)))
+
+    def _setattr(self, request: Request) -> Reply:
+        fields = p.SETATTR_IN.unpack_from(request.body)
+        valid, size = Set(fields[0]), fields[3]
+        atime, mtime = _ns(fields[5], fields[8]), _ns(fields[6], fields[9])
+        mode, uid, gid = fields[11], fields[13], fields[14]
+        now = time.time_ns()
+        node = self.overlay.nodes.get(request.node)
+        new = NewAttr(
+            mode=mode if valid & Set.MODE else None,
+            uid=uid if valid & Set.UID else None,
+            gid=gid if valid & Set.GID else None,
+            size=size if valid & Set.SIZE else None,
+            atime_ns=(now if valid & Set.ATIME_NOW else atime) if valid & Set.ATIME else None,
+            mtime_ns=(now if valid & Set.MTIME_NOW else mtime) if valid & Set.MTIME else None,
+            drop_setid=bool(valid & Set.KILL_SUIDGID),
+        )
+        content.set_attr(self.overlay, node, new)
+        return self._attr_out(node)
+
+    def _statfs(self, request: Request) -> Reply:
+        found = os.statvfs(self.overlay.upper.root)
+        return p.STATFS_OUT.pack(
+            found.f_blocks,
+            found.f_bfree,
+            found.f_bavail,
+            found.f_files,
+            found.f_ffree,
+            found.f_bsize,
+            min(found.f_namemax, 255),
+            found.f_frsize,
+            0,
+        )
+
+    # Content
+
+    def _open(self, request: Request) -> Reply:
+        flags, _ = p.OPEN_IN.unpack_from(request.body)
+        return self.opening.open(self.overlay.nodes.file(request.node), flags)
+
+    def _create(self, request: Request) -> Reply:
+        flags, mode, _, _ = p.CREATE_IN.unpack_from(request.body)
+        name = _name(request.body[p.CREATE_IN.size :])
+        folder = self.overlay.nodes.folder(request.node)
+        known = self.overlay.lookup(folder, name)
+        if known is not None:
+            # Somebody else was faster; without O_EXCL that is an open like any other.
+            if flags & os.O_EXCL or not isinstance(known, File):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            opened = self.opening.open(known, flags)
+            return [self._entry(known), opened]
+        node = entries.create(self.overlay, folder, name, mode, _caller(request))
+        opened = self.opening.open(node, flags & ~os.O_TRUNC)
+        return [self._entry(node), opened]
+
+    def _tmpfile(self, request: Request) -> Reply:
+        flags, mode, _, _ = p.CREATE_IN.unpack_from(request.body)
+        folder = self.overlay.nodes.folder(request.node)
+        node = entries.create_nameless(self.overlay, folder, mode, _caller(request))
+        opened = self.opening.open(node, flags & ~os.O_TRUNC)
+        return [self._entry(node), opened]
+
+    def _read(self, request: Request) -> Reply:
+        _, offset, size, _, _, _, _ = p.READ_IN.unpack_from(request.body)
+        return content.read(self.overlay, self.overlay.nodes.file(request.node), size, offset)
+
+    def _write(self, request: Request) -> Reply:
+        _, offset, size, flags, _, _, _ = p.WRITE_IN.unpack_from(request.body)
+        data = request.body[p.WRITE_IN.size : p.WRITE_IN.size + size]
+        node = self.overlay.nodes.file(request.node)
+        count = content.write(self.overlay, node, data, offset, bool(flags & p.WRITE_KILL_SUIDGID))
+        return p.WRITE_OUT.pack(count, 0)
+
+    def _release(self, request: Request) -> Reply:
+        _, flags, _, _ = p.RELEASE_IN.unpack_from(request.body)
+        self.opening.release(self.overlay.nodes.file(request.node), flags)
+        return _EMPTY
+
+    def _fsync(self, request: Request) -> Reply:
+        _, flags, _ = p.FSYNC_IN.unpack_from(request.body)
+        node = self.overlay.nodes.file(request.node)
+        content.sync_file(self.overlay, node, bool(flags & p.FSYNC_DATA_ONLY))
+        return _EMPTY
+
+    def _fsyncdir(self, request: Request) -> Reply:
+        content.sync_folder(self.overlay, self.overlay.nodes.folder(request.node))
+        return _EMPTY
+
+    def _syncfs(self, request: Request) -> Reply:
+        self.overlay.log.sync()
+        os.sync()
+        return _EMPTY
+
+    def _fallocate(self, request: Request) -> Reply:
+        _, offset, length, mode, _ = p.FALLOCATE_IN.unpack_from(request.body)
+        content.allocate(self.overlay, self.overlay.nodes.file(request.node), mode, offset, length)
+        return _EMPTY
+
+    def _lseek(self, request: Request) -> Reply:
+        _, offset, whence, _ = p.LSEEK_IN.unpack_from(request.body)
+        return p.LSEEK_OUT.pack(content.seek(self.overlay, self.overlay.nodes.file(request.node), offset, whence))
+
+    def _copy_range(self, request: Request) -> Reply:
+        _, at, to_node, _, to, length, _ = p.COPY_IN.unpack_from(request.body)
+        nodes = self.overlay.nodes
+        source, target = nodes.file(request.node), nodes.file(to_node)
+        # The answer has 32 bits for the count.
+        count = content.copy_range(self.overlay, source, at, target, to, min(length, 1 << 30))
+        return p.WRITE_OUT.pack(count, 0)
+
+    def _destroy(self, request: Request) -> Reply:
+        self.overlay.log.sync()
+        return _EMPTY
+
+    # Folders
+
+    def _readdir(self, request: Request) -> Reply:
+        return self._listing(request, plus=False)
+
+    def _readdirplus(self, request: Request) -> Reply:
+        return self._listing(request, plus=True)
+
+    def _listing(self, request: Request, plus: bool) -> Reply:
+        _, offset, size, _, _, _, _ = p.READ_IN.unpack_from(request.body)
+        folder = self.overlay.nodes.folder(request.node)
+        parts: list[bytes] = []
+        room = size
+        if offset < 2:
+            above = folder.parent or folder
+            for cookie, name, ino in ((1, b".", folder.ino), (2, b"..", above.ino)):
+                if cookie > offset:
+                    head = bytes(p.ENTRY_OUT.size) if plus else b""
+                    parts.append(head + _dirent(ino, cookie, name, stat.S_IFDIR))
+                    room -= len(parts[-1])
+            offset = 0 if offset < 2 else offset
+        for cookie, name in self.overlay.list(folder, 0 if offset <= 2 else offset):
+            need = p.aligned(p.DIRENT.size + len(name)) + (p.ENTRY_OUT.size if plus else 0)
+            if need > room:
+                break
+            node = self.overlay.lookup(folder, name)
+            if node is None:
+                continue
+            try:
+                attr = self.overlay.attr(node)
+            except FileNotFoundError:
+                continue
+            dirent = _dirent(node.ino, cookie, name, attr.mode)
+            if plus:
+                node.lookups += 1
+                valid = self.opening.validity(node)
+                parts.append(p.ENTRY_OUT.pack(node.ino, 0, FOREVER, valid, 0, 0, *_packed(attr)))
+            else:
+                self.overlay.forget(node.ino, 0)
+            parts.append(dirent)
+            room -= need
+        return [b"".join(parts)]
+
+    # Extended attributes
+
+    def _setxattr(self, request: Request) -> Reply:
+        size, flags = p.SETXATTR_IN.unpack_from(request.body)
+        head = p.SETXATTR_EXT_IN.size if self._ext_xattr else p.SETXATTR_IN.size
+        name, rest = bytes(request.body[head:]).split(b"\0", 1)
+        content.set_xattr(self.overlay, self.overlay.nodes.get(request.node), name, rest[:size], flags)
+        return _EMPTY
+
+    def _getxattr(self, request: Request) -> Reply:
+        size, _ = p.GETXATTR_IN.unpack_from(request.body)
+        name = _name(request.body[p.GETXATTR_IN.size :])
+        return _sized(content.get_xattr(self.overlay, self.overlay.nodes.get(request.node), name), size)
+
+    def _listxattr(self, request: Request) -> Reply:
+        size, _ = p.GETXATTR_IN.unpack_from(request.body)
+        names = content.list_xattr(self.overlay, self.overlay.nodes.get(request.node))
+        return _sized(b"".join(os.fsencode(name) + b"\0" for name in names), size)
+
+    def _removexattr(self, request: Request) -> Reply:
+        content.remove_xattr(self.overlay, self.overlay.nodes.get(request.node), _name(request.body))
+        return _EMPTY
+
+
+def _name(body: memoryview) -> bytes:
+    return bytes(body).split(b"\0", 1)[0]
+
+
+def _caller(request: Request) -> Caller:
+    return Caller(request.uid, request.gid)
+
+
+def _ns(seconds: int, rest: int) -> int:
+    # Times before 1970 travel as unsigned numbers.
+    return (seconds - (1 << 64) if seconds >> 63 else seconds) * 1_000_000_000 + rest
+
+
+def _packed(attr: Attr) -> tuple[int, ...]:
+    atime, atime_ns = divmod(attr.atime_ns, 1_000_000_000)
+    mtime, mtime_ns = divmod(attr.mtime_ns, 1_000_000_000)
+    ctime, ctime_ns = divmod(attr.ctime_ns, 1_000_000_000)
+    major, minor = os.major(attr.rdev), os.minor(attr.rdev)
+    return (
+        attr.ino,
+        attr.size,
+        attr.blocks,
+        atime & 0xFFFFFFFFFFFFFFFF,
+        mtime & 0xFFFFFFFFFFFFFFFF,
+        ctime & 0xFFFFFFFFFFFFFFFF,
+        atime_ns,
+        mtime_ns,
+        ctime_ns,
+        attr.mode,
+        attr.nlink,
+        attr.uid,
+        attr.gid,
+        (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12),
+        attr.blksize,
+        0,
+    )
+
+
+def _dirent(ino: int, cookie: int, name: bytes, mode: int) -> bytes:
+    body = p.DIRENT.pack(ino, cookie, len(name), stat.S_IFMT(mode) >> 12) + name
+    return body + bytes(p.aligned(len(body)) - len(body))
+
+
+def _sized(value: bytes, room: int) -> bytes:
+    if room == 0:
+        return p.GETXATTR_IN.pack(len(value), 0)
+    if len(value) > room:
+        raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+    return value
+
+
+__all__ = ["FOREVER", "Folder", "KernelOperations"]

@@ -1,0 +1,227 @@
+"""One mount's conversation with the kernel: a thread that reads requests and writes answers."""
+
+import errno
+import logging
+import mmap
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fuse_mount.kernel.protocol import (
+    IN_HEADER,
+    INIT_IN,
+    INIT_OUT,
+    INVAL_ENTRY_OUT,
+    INVAL_INODE_OUT,
+    OUT_HEADER,
+    Init,
+    Notify,
+    Op,
+)
+
+_log = logging.getLogger(__name__)
+
+MAX_WRITE = 1 << 20
+_MAJOR, _OLDEST_MINOR, _NEWEST_MINOR = 7, 31, 45
+_EPOCH_MINOR = 44
+_WANTED = (
+    Init.ASYNC_READ
+    | Init.ATOMIC_O_TRUNC
+    | Init.BIG_WRITES
+    | Init.DO_READDIRPLUS
+    | Init.ASYNC_DIO
+    | Init.PARALLEL_DIROPS
+    | Init.MAX_PAGES
+    | Init.CACHE_SYMLINKS
+    | Init.NO_OPENDIR_SUPPORT
+    | Init.EXPLICIT_INVAL_DATA
+    | Init.HANDLE_KILLPRIV_V2
+    | Init.SETXATTR_EXT
+    | Init.INIT_EXT
+    | Init.PASSTHROUGH
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its header, and where its body lies in the session's buffer (valid until the answer)."""
+
+    op: int
+    node: int
+    uid: int
+    gid: int
+    pid: int
+    body: memoryview
+
+
+Reply = bytes | list[bytes] | None
+"""An answer's body; None where the kernel expects no answer at all."""
+
+Handler = Callable[[Request], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What this kernel can do."""
+
+    minor: int
+    flags: Init
+
+    @property
+    def passthrough(self) -> bool:
+        """Whether opens may be handed to a file behind."""
+        return bool(self.flags & Init.PASSTHROUGH)
+
+    @property
+    def epochs(self) -> bool:
+        """Whether one message can make all names be looked up again."""
+        return self.minor >= _EPOCH_MINOR
+
+
+class Operations(Protocol):
+    """What answers requests."""
+
+    handlers: dict[int, Handler]
+
+    def begin(self, session: "Session", agreement: Agreement) -> None:
+        """Called once, before the first request."""
+        ...
+
+
+class Session:
+    """Serves one descriptor of /dev/fuse until the mount goes away."""
+
+    def __init__(self, fd: int, operations: Operations, lock: threading.RLock, stack_depth: int = 1) -> None:
+        """Takes the descriptor over.  `lock` is held around every handler."""
+        self.fd = fd
+        self.requests = 0
+        """Counts requests, for those who promise that there are none."""
+        self.ready = threading.Event()
+        self.ended = threading.Event()
+        self.closed = False
+        self.agreement: Agreement | None = None
+        self._operations = operations
+        self._lock = lock
+        self._stack_depth = stack_depth
+        self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def refuse(self) -> None:
+        """Answer every further request with ENODEV: the state belongs to somebody else from now on."""
+        with self._lock:
+            self.closed = True
+
+    # Telling the kernel.  Never from a handler or under its lock: the kernel may be waiting for an answer.
+
+    def inval_entry(self, parent: int, name: bytes) -> None:
+        """Forget what a name leads to, or that it leads nowhere."""
+        self._tell(Notify.INVAL_ENTRY, INVAL_ENTRY_OUT.pack(parent, len(name), 0) + name + b"\0")
+
+    def inval_inode(self, ino: int, offset: int = 0, length: int = 0) -> None:
+        """Forget an inode's attributes, and its pages or listing from `offset` on (-1: keep those)."""
+        self._tell(Notify.INVAL_INODE, INVAL_INODE_OUT.pack(ino, offset, length))
+
+    def inc_epoch(self) -> None:
+        """Look every name up again before its next use."""
+        self._tell(Notify.INC_EPOCH, b"")
+
+    def _tell(self, code: Notify, body: bytes) -> None:
+        try:
+            os.write(self.fd, OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0) + body)
+        except OSError as error:
+            # ENOENT: the kernel does not know it, so it can't be wrong about it.
+            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.EBADF):
+                _log.warning("notification %s failed: %s", code.name, error)
+
+    # Serving
+
+    def _serve(self) -> None:
+        buffer = mmap.mmap(-1, MAX_WRITE + mmap.PAGESIZE)
+        view = memoryview(buffer)
+        try:
+            while self._serve_one(buffer, view):
+                pass
+        finally:
+            self.ended.set()
+            self.ready.set()
+            os.close(self.fd)
+
+    def _serve_one(self, buffer: mmap.mmap, view: memoryview) -> bool:
+        try:
+            size = os.readv(self.fd, [buffer])
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EINTR, errno.EAGAIN):
+                return True
+            if error.errno != errno.ENODEV:
+                _log.error("reading requests failed: %s", error)
+            return False
+        self.requests += 1
+        _, op, unique, node, uid, gid, pid, _, _ = IN_HEADER.unpack_from(view)
+        handler = self._operations.handlers.get(op)
+        reply: Reply = None
+        code = 0
+        if op == Op.INIT:
+            reply = self._init(view[IN_HEADER.size : size])
+        elif handler is None:
+            code = errno.ENOSYS
+        elif self.closed:
+            code = errno.ENODEV
+        else:
+            try:
+                with self._lock:
+                    reply = handler(Request(op, node, uid, gid, pid, view[IN_HEADER.size : size]))
+            except OSError as error:
+                code = error.errno or errno.EIO
+            except Exception:  # noqa: BLE001 - the supervising loop: one bad request must not end the mount
+                _log.exception("request %s failed", op)
+                code = errno.EIO
+        if op in (Op.FORGET, Op.BATCH_FORGET, Op.INTERRUPT):
+            return True
+        if code or reply is not None:
+            self._answer(unique, code, reply)
+        return True
+
+    def _answer(self, unique: int, code: int, reply: Reply) -> None:
+        parts = [] if code or reply is None else [reply] if isinstance(reply, bytes) else reply
+        size = OUT_HEADER.size + sum(map(len, parts))
+        try:
+            if len(parts) == 1 and size < 4096:
+                os.write(self.fd, OUT_HEADER.pack(size, -code, unique) + parts[0])
+            else:
+                os.writev(self.fd, [OUT_HEADER.pack(size, -code, unique), *parts])
+        except OSError as error:
+            # ENOENT: the caller was interrupted and does not wait any more.
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                _log.error("answering failed: %s", error)
+
+    def _init(self, body: memoryview) -> Reply:
+        major, minor, readahead, flags = INIT_IN.unpack_from(body)
+        if major != _MAJOR or minor < _OLDEST_MINOR:
+            _log.error("this kernel speaks FUSE %d.%d, too old for us", major, minor)
+            return [INIT_OUT.pack(_MAJOR, _OLDEST_MINOR, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)]
+        offered = Init(flags)
+        if flags & Init.INIT_EXT and len(body) >= INIT_IN.size + 4:
+            offered |= Init(int.from_bytes(body[INIT_IN.size : INIT_IN.size + 4], "little") << 32)
+        agreed = _WANTED & offered
+        self.agreement = Agreement(min(minor, _NEWEST_MINOR), agreed)
+        self._operations.begin(self, self.agreement)
+        self.ready.set()
+        return INIT_OUT.pack(
+            _MAJOR,
+            min(minor, _NEWEST_MINOR),
+            readahead,
+            agreed & 0xFFFFFFFF,
+            64,
+            48,
+            MAX_WRITE,
+            1,
+            MAX_WRITE // mmap.PAGESIZE,
+            0,
+            agreed >> 32,
+            self._stack_depth if agreed & Init.PASSTHROUGH else 0,
+        )

@@ -1,0 +1,266 @@
+"""Inodes that somebody holds: numbers, names and identities, and nothing that can be looked up again.
+
+A lower file's number comes from its path and version, so that a changed file is another inode; an
+upper file's is its real one.  A number in use by something else is passed over.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+from fuse_mount.lower import LowerRef, LowerStat
+
+ROOT = 1
+_LOWER_BIT = 1 << 62
+
+
+class Folder:
+    """A folder that somebody holds.  Keeps its number through everything but its removal."""
+
+    __slots__ = ("children", "epoch", "gone", "ino", "listing", "lookups", "lower", "name", "parent", "upper")
+
+    def __init__(self, ino: int, parent: "Folder | None", name: bytes, upper: bool) -> None:
+        """A new one, held by nobody yet."""
+        self.ino = ino
+        self.parent = parent
+        self.name = name
+        self.upper = upper
+        """Whether the upper has this folder too."""
+        self.lookups = 0
+        self.children: dict[bytes, Node] = {}
+        """Nodes by name, as far as somebody holds them."""
+        self.lower: LowerRef | None = None
+        self.epoch = -1
+        """The overlay's epoch in which `lower` was found."""
+        self.listing: list[tuple[int, bytes]] | None = None
+        self.gone = False
+
+    def path(self) -> bytes:
+        """Where it is now."""
+        names = []
+        folder = self
+        while folder.parent is not None:
+            names.append(folder.name)
+            folder = folder.parent
+        names.reverse()
+        return b"/".join(names)
+
+    def path_of(self, name: bytes) -> bytes:
+        """The path of an entry."""
+        return self.path() + b"/" + name if self.parent is not None else name
+
+
+class File:
+    """Anything but a folder, lower or upper."""
+
+    __slots__ = (
+        "aliases",
+        "backing",
+        "fd",
+        "gone",
+        "ino",
+        "io",
+        "last",
+        "lookups",
+        "low",
+        "name",
+        "opens",
+        "parent",
+        "real",
+        "writers",
+    )
+
+    def __init__(self, ino: int, parent: Folder, name: bytes, low: LowerStat | None, real: int) -> None:
+        """A new one, held by nobody yet."""
+        self.ino = ino
+        self.parent = parent
+        self.name = name
+        self.aliases: list[tuple[Folder, bytes]] | None = None
+        """Further names by which somebody found it."""
+        self.low = low
+        """The lower file it is; None once it is upper."""
+        self.real = real
+        """The upper file's inode number; 0 while it is lower."""
+        self.lookups = 0
+        self.opens = 0
+        self.writers = 0
+        self.fd = -1
+        self.io = 0
+        """How its open handles do I/O; the engine's own, 0 while there are none."""
+        self.backing = 0
+        """The engine's registration of the file behind it; 0: none."""
+        self.gone = False
+        """Whether no name leads to it any more."""
+        self.last: os.stat_result | None = None
+        """What a file that is gone and not open looked like."""
+
+    def path(self) -> bytes:
+        """Where it is now; OSError(ESTALE) if it has no name."""
+        if self.gone:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return self.parent.path_of(self.name)
+
+
+Node = Folder | File
+
+
+class Attr(NamedTuple):
+    """What stat(2) tells."""
+
+    ino: int
+    mode: int
+    nlink: int
+    uid: int
+    gid: int
+    rdev: int
+    size: int
+    blocks: int
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+    blksize: int = 4096
+
+
+class Nodes:
+    """The table of inodes."""
+
+    def __init__(self) -> None:
+        """Only the top."""
+        self.root = Folder(ROOT, None, b"", True)
+        self.root.lookups = 1
+        self.by_ino: dict[int, Node] = {ROOT: self.root}
+        self.by_real: dict[int, File] = {}
+        self._passing: list[int] | None = None
+
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[None]:
+        """Within it, whoever looks something up need not let go of it."""
+        if self._passing is not None:
+            yield
+            return
+        self._passing = []
+        try:
+            yield
+        finally:
+            passed, self._passing = self._passing, None
+            for ino in reversed(passed):
+                self.forget(ino, 0)
+
+    def get(self, ino: int) -> Node:
+        """The node of a number; OSError(ESTALE) if nobody holds it."""
+        try:
+            return self.by_ino[ino]
+        except KeyError:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+
+    def folder(self, ino: int) -> Folder:
+        """The folder of a number."""
+        node = self.get(ino)
+        if not isinstance(node, Folder):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return node
+
+    def file(self, ino: int) -> File:
+        """The file of a number."""
+        node = self.get(ino)
+        if not isinstance(node, File):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        return node
+
+    def add_folder(self, parent: Folder, name: bytes, upper: bool) -> Folder:
+        """A folder that was just found."""
+        ino = self._new(_number(b"d", parent.path_of(name)))
+        node = self.by_ino[ino] = parent.children[name] = Folder(ino, parent, name, upper)
+        return node
+
+    def add_lower(self, parent: Folder, name: bytes, low: LowerStat) -> File:
+        """A lower file that was just found; the same node as before if somebody still holds this very version."""
+        ino = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
+        held = self.by_ino.get(ino)
+        if isinstance(held, File) and held.low == low and held.gone and held.name == name and held.parent is parent:
+            held.gone = False
+            node = held
+        else:
+            ino = self._new(ino)
+            node = self.by_ino[ino] = File(ino, parent, name, low, 0)
+        parent.children[name] = node
+        return node
+
+    def add_upper(self, parent: Folder, name: bytes, real: int) -> File:
+        """An upper file that was just found, or another name of one that is held."""
+        node = self.by_real.get(real)
+        if node is None:
+            ino = self._new(real)
+            node = self.by_ino[ino] = self.by_real[real] = File(ino, parent, name, None, real)
+        elif node.gone:
+            node.gone, node.parent, node.name = False, parent, name
+        elif node.parent is not parent or node.name != name:
+            node.aliases = [*(node.aliases or ()), (parent, name)]
+        parent.children[name] = node
+        return node
+
+    def add_nameless(self, real: int) -> File:
+        """An upper file that was made without a name."""
+        ino = self._new(real)
+        node = self.by_ino[ino] = self.by_real[real] = File(ino, self.root, b"", None, real)
+        node.gone = True
+        return node
+
+    def unname(self, node: File, parent: Folder, name: bytes) -> None:
+        """Take one of a file's names away; without any it is gone."""
+        if parent.children.get(name) is node:
+            del parent.children[name]
+        if node.aliases and (parent, name) in node.aliases:
+            node.aliases.remove((parent, name))
+        elif node.aliases:
+            node.parent, node.name = node.aliases.pop()
+        else:
+            node.gone = True
+
+    def forget(self, ino: int, count: int) -> File | None:
+        """The kernel lets go of some look-ups; returns a file that nobody holds any more."""
+        node = self.by_ino.get(ino)
+        if node is None:
+            return None
+        node.lookups -= count
+        if node.lookups > 0 or ino == ROOT:
+            return None
+        if isinstance(node, Folder):
+            self._drop_folder(node)
+            return None
+        if node.opens:
+            return None
+        self._drop_file(node)
+        return node
+
+    def _drop_file(self, node: File) -> None:
+        del self.by_ino[node.ino]
+        if node.real and self.by_real.get(node.real) is node:
+            del self.by_real[node.real]
+        if not node.gone:
+            for parent, name in [(node.parent, node.name), *(node.aliases or ())]:
+                if parent.children.get(name) is node:
+                    del parent.children[name]
+                self._drop_folder(parent)
+
+    def _drop_folder(self, node: Folder | None) -> None:
+        # A folder stays while anything below it is held: their paths lead through it.
+        while node is not None and node.lookups <= 0 and not node.children and node.ino in self.by_ino:
+            del self.by_ino[node.ino]
+            if node.parent is not None and node.parent.children.get(node.name) is node:
+                del node.parent.children[node.name]
+            node = node.parent
+
+    def _new(self, ino: int) -> int:
+        while ino in self.by_ino:
+            ino += 1
+        if self._passing is not None:
+            self._passing.append(ino)
+        return ino
+
+
+def _number(*parts: bytes) -> int:
+    return int.from_bytes(blake2b(b"\0".join(parts), digest_size=8).digest(), "little") >> 2 | _LOWER_BIT

@@ -1,0 +1,328 @@
+"""The overlay: a student's upper layer over a read-only lower tree that can be switched.
+
+Synchronous methods on nodes that raise OSError; no FUSE in here.  The caller holds `lock` around
+every call.  `entries`, `rename`, `switch` and `observe` work on the same object, by topic.
+"""
+
+import bisect
+import errno
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from fuse_mount.layer import Layer
+from fuse_mount.lower import Lower, LowerRef
+from fuse_mount.nodes import Attr, File, Folder, Node, Nodes
+from fuse_mount.record_log import RecordLog
+from fuse_mount.upper import Upper
+
+NAME_MAX = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a new entry becomes his where we serve others than ourselves."""
+
+    uid: int
+    gid: int
+
+
+class Overlay:
+    """The model of layers."""
+
+    def __init__(self, lower: Lower, upper: Upper, log: RecordLog, owner: Caller) -> None:
+        """`owner`: whose the lower's files are in this view."""
+        self.lower = lower
+        self.upper = upper
+        self.log = log
+        self.owner = owner
+        self.nodes = Nodes()
+        self.lock = threading.RLock()
+        self.epoch = 0
+        """Counts whatever can change which lower folder lies below a folder."""
+        self.removed: dict[bytes, float] = {}
+        """When paths were last removed or renamed away (monotonic), for `busy`."""
+        self.writing: set[File] = set()
+        """Files that somebody has open for writing."""
+        self.before_copy_up: Callable[[File], None] = lambda node: None
+        """The engine's say before a lower file becomes an upper one; ESTALE makes the caller look it up again."""
+
+    @property
+    def layer(self) -> Layer:
+        """Whiteouts, redirects, origins, base."""
+        return self.log.layer
+
+    # Finding
+
+    def lower_of(self, folder: Folder) -> LowerRef | None:
+        """The lower folder below a folder; None if nothing shows through."""
+        if folder.epoch != self.epoch:
+            folder.lower = self._resolve(folder)
+            folder.epoch = self.epoch
+        return folder.lower
+
+    def _resolve(self, folder: Folder) -> LowerRef | None:
+        if folder.parent is None:
+            return self.lower.top()
+        if folder.gone:
+            return None
+        path = folder.path()
+        redirect = self.layer.redirects.get(path)
+        if redirect is not None:
+            return self.find_lower(redirect)
+        ref = None if path in self.layer.hidden else self.below(folder.parent, folder.name)
+        return ref if ref is not None and stat.S_ISDIR(self.lower.stat(ref).mode) else None
+
+    def find_lower(self, path: bytes) -> LowerRef | None:
+        """The lower entry at a lower path ('' is the top)."""
+        ref: LowerRef | None = self.lower.top()
+        for name in path.split(b"/") if path else ():
+            if ref is None:
+                return None
+            ref = self.lower.child(ref, name)
+        return ref
+
+    def below(self, folder: Folder, name: bytes) -> LowerRef | None:
+        """The lower entry at a name, shown or hidden."""
+        lower = self.lower_of(folder)
+        return None if lower is None else self.lower.child(lower, name)
+
+    def lookup(self, folder: Folder, name: bytes) -> Node | None:
+        """The entry of a name; None if the view shows none."""
+        node = folder.children.get(name)
+        if node is not None:
+            return node
+        if len(name) > NAME_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        if folder.gone:
+            return None
+        path = folder.path_of(name)
+        if folder.upper:
+            found = self.upper.stat(path)
+            if found is not None:
+                if stat.S_ISDIR(found.st_mode):
+                    return self.nodes.add_folder(folder, name, True)
+                return self.nodes.add_upper(folder, name, found.st_ino)
+        if path in self.layer.redirects:
+            return self.nodes.add_folder(folder, name, False)
+        ref = None if path in self.layer.hidden else self.below(folder, name)
+        if ref is None:
+            return None
+        low = self.lower.stat(ref)
+        if stat.S_ISDIR(low.mode):
+            return self.nodes.add_folder(folder, name, False)
+        return self.nodes.add_lower(folder, name, low)
+
+    def need(self, folder: Folder, name: bytes) -> Node:
+        """The entry of a name; FileNotFoundError if the view shows none."""
+        node = self.lookup(folder, name)
+        if node is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return node
+
+    def at(self, path: bytes) -> Node | None:
+        """The entry at a path of the view; nobody is made to hold it."""
+        node: Node | None = self.nodes.root
+        for name in path.split(b"/") if path else ():
+            if not isinstance(node, Folder):
+                return None
+            node = self.lookup(node, name)
+        return node
+
+    def forget(self, ino: int, count: int) -> File | None:
+        """Somebody lets go of some look-ups; returns a file that nobody holds any more."""
+        node = self.nodes.forget(ino, count)
+        if node is not None and node.fd >= 0:
+            os.close(node.fd)
+            node.fd = -1
+        return node
+
+    # Attributes
+
+    def attr(self, node: Node) -> Attr:
+        """What stat(2) tells of a node."""
+        if isinstance(node, Folder):
+            return self._folder_attr(node)
+        if node.low is not None:
+            low = node.low
+            return Attr(
+                node.ino,
+                low.mode,
+                0 if node.gone else 1,
+                low.uid if low.uid >= 0 else self.owner.uid,
+                low.gid if low.gid >= 0 else self.owner.gid,
+                low.rdev,
+                low.size,
+                (low.size + 511) >> 9,
+                low.mtime_ns,
+                low.mtime_ns,
+                low.mtime_ns,
+            )
+        found = os.fstat(node.fd) if node.fd >= 0 else node.last if node.gone else self.upper.stat(node.path())
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _attr(node.ino, found, found.st_nlink)
+
+    def _folder_attr(self, node: Folder) -> Attr:
+        if node.gone:
+            now = time.time_ns()
+            return Attr(node.ino, stat.S_IFDIR | 0o755, 0, self.owner.uid, self.owner.gid, 0, 0, 0, now, now, now)
+        lower = self.lower_of(node)
+        found = self.upper.stat(node.path()) if node.upper else None
+        if found is not None:
+            return _attr(node.ino, found, found.st_nlink if lower is None else 1)
+        if lower is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        low = self.lower.stat(lower)
+        uid, gid = self.owner_of(low.uid, low.gid)
+        when = low.mtime_ns
+        return Attr(node.ino, low.mode, 1, uid, gid, 0, 4096, 8, when, when, when)
+
+    def owner_of(self, uid: int, gid: int) -> tuple[int, int]:
+        """A lower entry's owner in this view."""
+        return uid if uid >= 0 else self.owner.uid, gid if gid >= 0 else self.owner.gid
+
+    def target(self, node: File) -> bytes:
+        """A symbolic link's target."""
+        if node.low is not None:
+            return self.lower.target(node.low.version)
+        return self.upper.target(node.path())
+
+    # Listing
+
+    def names(self, folder: Folder) -> set[bytes]:
+        """All names that the view shows in a folder."""
+        if folder.gone:
+            return set()
+        names = {name for name, _ in self.upper.names(folder.path())} if folder.upper else set()
+        layer, lower = self.layer, self.lower_of(folder)
+        start = folder.path_of(b"")
+        for path in layer.redirects:
+            if path.startswith(start) and b"/" not in path[len(start) :]:
+                names.add(path[len(start) :])
+        if lower is not None:
+            children = (name for name, _ in self.lower.children(lower))
+            names.update(name for name in children if start + name not in layer.hidden)
+        return names
+
+    def list(self, folder: Folder, offset: int) -> Iterator[tuple[int, bytes]]:
+        """Names after an offset, each with its own.  Names that vanish meanwhile may still be listed.
+
+        A name's offset is a hash of it, so that it survives whatever happens to its neighbours.
+        """
+        if offset == 0 or folder.listing is None:
+            folder.listing = sorted((_offset(name), name) for name in self.names(folder))
+        at = bisect.bisect_right(folder.listing, offset, key=lambda item: item[0])
+        if at == len(folder.listing):
+            folder.listing = None
+            return iter(())
+        return iter(folder.listing[at:])
+
+    def added(self, folder: Folder, name: bytes) -> None:
+        """A name is new in a folder: whoever is reading the folder may see it."""
+        if folder.listing is not None:
+            bisect.insort(folder.listing, (_offset(name), name))
+
+    # Copy-up
+
+    def ensure_upper(self, folder: Folder) -> None:
+        """Give the upper a folder of the lower, and those above it."""
+        if folder.upper:
+            return
+        if folder.gone or folder.parent is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        self.ensure_upper(folder.parent)
+        lower, path = self.lower_of(folder), folder.path()
+        if lower is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        low = self.lower.stat(lower)
+        parent = self.upper.stat(folder.parent.path())
+        try:
+            self.upper.mkdir(path, low.mode)
+        except FileExistsError:
+            pass
+        else:
+            self.upper.give(path, *self.owner_of(low.uid, low.gid))
+            self.upper.utime(path, low.mtime_ns, low.mtime_ns)
+        if parent is not None:
+            # Nothing that the student can see has changed in the folder above.
+            self.upper.utime(folder.parent.path(), parent.st_atime_ns, parent.st_mtime_ns)
+        folder.upper = True
+
+    def copy_up(self, node: File, size: int | None = None) -> None:
+        """Make a lower file an upper one, atomically; of its content only the first `size` bytes.
+
+        The node stays the same, so that whoever reads it sees what is written from now on.
+        """
+        low = node.low
+        if low is None:
+            return
+        self.before_copy_up(node)
+        kind = stat.S_IFMT(low.mode)
+        fd = -1
+        if kind == stat.S_IFREG:
+            source = node.fd if node.fd >= 0 else self.lower.open(low.version)
+            keep = low.size if size is None else min(size, low.size)
+            try:
+                fd, staged = self.upper.stage_copy(source, keep, low.mode, durable=keep > 0)
+            finally:
+                if source != node.fd:
+                    os.close(source)
+        elif kind == stat.S_IFLNK:
+            staged = self.upper.stage_link(self.lower.target(low.version))
+        else:
+            staged = self.upper.stage_node(low.mode, low.rdev)
+        try:
+            self.upper.dress(staged, *self.owner_of(low.uid, low.gid), low.mode, low.mtime_ns)
+            real = self.upper.staged_real(staged)
+            if node.gone:
+                self.upper.unstage(staged)
+            else:
+                self.ensure_upper(node.parent)
+                self.upper.place(staged, node.path())
+        except OSError:
+            if fd >= 0:
+                os.close(fd)
+            self.upper.unstage(staged)
+            raise
+        if node.fd >= 0:
+            os.close(node.fd)
+            node.fd = -1
+        if fd >= 0:
+            if node.opens or node.gone:
+                node.fd = fd
+            else:
+                os.close(fd)
+        node.low, node.real = None, real
+        self.nodes.by_real[real] = node
+
+    def detach(self, node: File) -> None:
+        """Let a lower file's name lead to a new node; whoever holds this one keeps what he has."""
+        self.nodes.unname(node, node.parent, node.name)
+        node.name = b""
+
+
+def _attr(ino: int, found: os.stat_result, links: int) -> Attr:
+    return Attr(
+        ino,
+        found.st_mode,
+        links,
+        found.st_uid,
+        found.st_gid,
+        found.st_rdev,
+        found.st_size,
+        found.st_blocks,
+        found.st_atime_ns,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_blksize,
+    )
+
+
+def _offset(name: bytes) -> int:
+    # Offsets 1 and 2 are those of "." and "..".
+    return (int.from_bytes(blake2b(name, digest_size=8).digest(), "little") >> 2) + 3

@@ -1,0 +1,246 @@
+"""Switching the lower tree under a layer, so that what the student changed stays and all else is new.
+
+Everything is driven by the difference of two commits.  Whiteouts and redirects speak of folders,
+but mean the files that were in them: what a commit adds to such a folder shows where it was added,
+and what it takes from a folder that the student moved stays with him.
+"""
+
+import errno
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fuse_mount.entries import drop_folder
+from fuse_mount.layer import Change, Layer, Origin, origin_change
+from fuse_mount.nodes import File, Folder
+from fuse_mount.overlay import Overlay
+from syncd.core import entry as core
+from syncd.core.entry import RelPath
+from syncd.manifest import Manifest
+
+
+@dataclass(slots=True)
+class Stale:
+    """What a switch made wrong in the caches of whoever looks."""
+
+    names: set[tuple[int, bytes]] = field(default_factory=set)
+    folders: set[int] = field(default_factory=set)
+
+
+class Switch:
+    """The records that a switch needs; they are gathered on a copy, and true once they are written."""
+
+    def __init__(self, overlay: Overlay, old: Manifest | None, new: Manifest) -> None:
+        """`old` is the commit that shows now.  Under the lock, until `finish`."""
+        self.overlay = overlay
+        self.old = old
+        self.new = new
+        self.changes: list[Change] = []
+        now = overlay.layer
+        self._layer = Layer(set(now.hidden), dict(now.redirects), dict(now.origins))
+        self.touched: set[bytes] = set()
+
+    def record(self, *changes: Change) -> None:
+        """Add records."""
+        self.changes += changes
+        self._layer.fold(changes)
+        self.touched.update(os.fsencode(str(change[1])) for change in changes)
+
+    # What the student has
+
+    def pin(self, path: bytes, origin: RelPath | None = None) -> bool:
+        """Make what shows at a path now the student's own file, if it is the course's; whether it was."""
+        node = self.overlay.at(path)
+        if not isinstance(node, File) or node.low is None:
+            return False
+        own(self.overlay, path)
+        was = None if origin is None or self.old is None else self.old.entry(origin)
+        if origin is not None and was is not None:
+            self.record(origin_change(path, Origin(origin, was, self.overlay.upper.real(path))))
+        return True
+
+    def reveal(self, path: bytes) -> bool:
+        """Let the course's file show at a path; False if a file of the student's stands where a folder must be."""
+        names = path.split(b"/")
+        for end in range(1, len(names)):
+            node = self.overlay.at(b"/".join(names[:end]))
+            if isinstance(node, File) and node.low is None:
+                return False
+        for end in range(1, len(names) + 1):
+            folder = b"/".join(names[:end])
+            if folder in self._layer.redirects:
+                self._settle(folder)
+        for end in range(1, len(names) + 1):
+            folder = b"/".join(names[:end])
+            if folder in self._layer.hidden:
+                self.record(("show", os.fsdecode(folder)))
+                for child in self._old_names(folder) if folder != path else ():
+                    self.record(("hide-own", os.fsdecode(folder + b"/" + child)))
+        return True
+
+    def _old_names(self, folder: bytes) -> Iterator[bytes]:
+        """What the whiteout of a folder has hidden in it."""
+        index = self.old.find(RelPath(os.fsdecode(folder))) if self.old else None
+        if self.old is not None and index is not None:
+            for child in self.old.children(index):
+                yield self.old.record(child).name
+
+    def _settle(self, folder: bytes) -> None:
+        """End a redirect: all that shows through it becomes the student's own."""
+        node = self.overlay.at(folder)
+        if isinstance(node, Folder):
+            own_all(self.overlay, folder)
+        for path in self._layer.below(folder):
+            if path in self._layer.redirects or path in self._layer.hidden:
+                self.record(("show", os.fsdecode(path)))
+        self.record(("hide-own", os.fsdecode(folder)))
+
+    # What the commit brings
+
+    def follow(self, theirs: Mapping[RelPath, core.Change], named: Collection[RelPath]) -> None:
+        """Adjust whiteouts and redirects to what a commit changes; `named` paths are settled by steps."""
+        layer = self._layer
+        if layer.redirects:
+            self._follow_redirects(theirs)
+        if not layer.hidden and not layer.redirects:
+            return
+        for path, change in theirs.items():
+            if change.base is None and change.now is not None and path not in named and self._covered(path):
+                self.reveal(os.fsencode(path))
+
+    def _covered(self, path: RelPath) -> bool:
+        at = os.fsencode(path)
+        layer = self._layer
+        while at:
+            if at in layer.hidden or at in layer.redirects:
+                return True
+            at = at.rpartition(b"/")[0]
+        return False
+
+    def _follow_redirects(self, theirs: Mapping[RelPath, core.Change]) -> None:
+        for folder, lower in sorted(self._layer.redirects.items()):
+            start = os.fsdecode(lower)
+            for path, change in theirs.items():
+                if path != start and not path.startswith(start + "/"):
+                    continue
+                here = folder + os.fsencode(path[len(start) :])
+                if change.base is not None:
+                    self.pin(here, path)
+                elif change.now is not None and path != start:
+                    self.record(("hide-own", os.fsdecode(here)))
+                self.touched.add(here)
+
+    def forget_vanished(self) -> None:
+        """Drop redirects to folders, and whiteouts of entries, that the commit no longer has."""
+        for folder, lower in sorted(self._layer.redirects.items()):
+            index = self.new.find(RelPath(os.fsdecode(lower)))
+            if index is None or not self.new.record(index).is_folder:
+                make_folder(self.overlay, folder)
+                self.record(("show", os.fsdecode(folder)))
+                if self.new.find(RelPath(os.fsdecode(folder))) is not None:
+                    self.record(("hide-own", os.fsdecode(folder)))
+        for path in sorted(self._layer.hidden):
+            if self.new.find(RelPath(os.fsdecode(self._below(path)))) is None:
+                self.record(("show", os.fsdecode(path)))
+
+    def _below(self, path: bytes) -> bytes:
+        """Where in the lower tree a path of the view lies, whiteouts aside."""
+        names = path.split(b"/")
+        for end in range(len(names) - 1, 0, -1):
+            lower = self._layer.redirects.get(b"/".join(names[:end]))
+            if lower is not None:
+                return b"/".join([lower, *names[end:]])
+        return path
+
+    def prune(self, gone: Iterable[RelPath]) -> None:
+        """Remove folders of the upper that are empty and were only there for files of a folder that is gone."""
+        done: set[str] = set()
+        for path in gone:
+            for folder in reversed(core.parents(path)):
+                if folder in done or self.new.find(folder) is not None:
+                    break
+                done.add(folder)
+                if self.old is None or self.old.find(folder) is None:
+                    break
+                node = self.overlay.at(os.fsencode(folder))
+                try:
+                    self.overlay.upper.rmdir(os.fsencode(folder))
+                except FileNotFoundError:
+                    continue
+                except OSError:
+                    break
+                if isinstance(node, Folder):
+                    node.upper = False
+                self.touched.add(os.fsencode(folder))
+
+
+def own(overlay: Overlay, path: bytes) -> None:
+    """Copy a lower file up, whoever has it open."""
+    node = overlay.at(path)
+    if isinstance(node, File):
+        try:
+            overlay.copy_up(node)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            node = overlay.at(path)
+            assert isinstance(node, File)
+            overlay.copy_up(node)
+
+
+def own_all(overlay: Overlay, path: bytes) -> None:
+    """Copy everything that shows in a folder up."""
+    folder = overlay.at(path)
+    assert isinstance(folder, Folder)
+    overlay.ensure_upper(folder)
+    for name in overlay.names(folder):
+        node = overlay.lookup(folder, name)
+        if isinstance(node, Folder):
+            own_all(overlay, node.path())
+        elif node is not None:
+            own(overlay, folder.path_of(name))
+
+
+def make_folder(overlay: Overlay, path: bytes) -> Folder:
+    """The folder at a path, in the upper too; NotADirectoryError if a file is in the way."""
+    folder = overlay.nodes.root
+    for name in path.split(b"/") if path else ():
+        node = overlay.lookup(folder, name)
+        if isinstance(node, File):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if node is None:
+            overlay.ensure_upper(folder)
+            overlay.upper.mkdir(folder.path_of(name), 0o777 & ~overlay.upper.mask)
+            node = overlay.nodes.add_folder(folder, name, True)
+        folder = node
+    overlay.ensure_upper(folder)
+    return folder
+
+
+def unbind(overlay: Overlay, paths: Iterable[bytes]) -> Stale:
+    """Let names lead where they lead now, and say which are no longer what somebody may have cached."""
+    stale = Stale()
+    for path in paths:
+        folder = overlay.nodes.root
+        for name in path.split(b"/"):
+            folder.listing = None
+            node = folder.children.get(name)
+            if isinstance(node, Folder) and _stands(overlay, node):
+                folder = node
+                continue
+            stale.names.add((folder.ino, name))
+            stale.folders.add(folder.ino)
+            if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
+                overlay.nodes.unname(node, folder, name)
+            elif isinstance(node, Folder):
+                drop_folder(overlay, node)
+            break
+    return stale
+
+
+def _stands(overlay: Overlay, folder: Folder) -> bool:
+    return not folder.gone and (folder.upper or overlay.lower_of(folder) is not None)
+
+
+def _is_real(overlay: Overlay, node: File, path: bytes) -> bool:
+    return overlay.upper.real(path) == node.real

@@ -1,0 +1,311 @@
+"""Carrying out an update: each step is checked against its stamp, done, and all of it made true by one record.
+
+Under the overlay's lock, in four parts: check; change the upper's files, by renames that can be done
+again; write the record that names the new base; switch.  Killed before the record, all of it is done
+again from the journal; killed after it, what is left is done again.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fuse_mount.entries import drop_folder, keep_for_holders
+from fuse_mount.journal import Journal, Staged
+from fuse_mount.layer import wait_change
+from fuse_mount.lower import SnapshotLower
+from fuse_mount.nodes import File, Folder
+from fuse_mount.observe import Observer, files_at
+from fuse_mount.overlay import Overlay
+from fuse_mount.switch import Stale, Switch, make_folder, own, unbind
+from syncd.blobs import Snapshot
+from syncd.core.entry import Change, Entry, RelPath
+from syncd.manifest import Manifest, difference
+from syncd.view import MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an update did."""
+
+    refused: list[Step] = field(default_factory=list)
+    stale: Stale = field(default_factory=Stale)
+    changed: set[bytes] = field(default_factory=set)
+    """Folders of the upper whose names changed."""
+
+
+def changes_to(old: Manifest | None, new: Manifest, waiting: Mapping[RelPath, Entry | None]) -> dict[RelPath, Change]:
+    """What a commit changes, each path against the base it was last agreed on."""
+    theirs = difference(old, new)
+    for path, base in waiting.items():
+        now = new.entry(path)
+        theirs.pop(path, None)
+        if now != base:
+            theirs[path] = Change(base, now)
+    return theirs
+
+
+class Updating:
+    """One update of one overlay."""
+
+    def __init__(self, overlay: Overlay, observer: Observer | None, to: Snapshot, journal: Journal) -> None:
+        """`observer` looks at the commit that shows now (None before the first)."""
+        self.overlay, self.observer, self.to, self.journal = overlay, observer, to, journal
+        self.old = observer.manifest if observer else None
+        self.theirs = changes_to(self.old, to.manifest, overlay.layer.waiting)
+        self.between = difference(self.old, to.manifest)
+        self.again = False
+        self.out = Outcome()
+        self._waits: dict[RelPath, Entry | None] = {}
+
+    def run(self, again: bool = False) -> Outcome:
+        """Do it; `again` if a killed process may have done some of it."""
+        overlay = self.overlay
+        self.again = again
+        with overlay.lock, overlay.nodes.passing():
+            self.switch = Switch(overlay, self.old, self.to.manifest)
+            accepted = [item for item in self.journal.steps if self._holds(item.step) or self._refuse(item.step)]
+            for kind in (MoveBeside, Take, Write, PutBeside, Wait):
+                for item in accepted:
+                    if isinstance(item.step, kind):
+                        self._do(item)
+            self._leave_the_rest()
+            if not (again and overlay.layer.update == self.journal.token):
+                self._commit()
+            overlay.lower = SnapshotLower(self.to, overlay.upper.mask)
+            overlay.epoch += 1
+            paths = {os.fsencode(path) for path in self.between.keys() | self.theirs.keys()} | self.switch.touched
+            self.out.stale = unbind(overlay, paths - {b""})
+        return self.out
+
+    # Checking
+
+    def _base(self, path: RelPath) -> Entry | None:
+        return self.observer.base(path) if self.observer else None
+
+    def _stamp(self, path: RelPath) -> Stamp | None:
+        if self.observer is None:
+            return None if self.overlay.at(os.fsencode(path)) is None else Stamp(("unknown",))
+        return self.observer.stamp(path)
+
+    def _holds(self, step: Step) -> bool:
+        at = os.fsencode(step.path)
+        match step:
+            case Take(_, stamp) | Write(_, _, _, stamp):
+                if self._is_done(step, stamp):
+                    return True
+                node = self.overlay.at(at)
+                if isinstance(node, File) and node.writers:
+                    return False
+                if isinstance(node, Folder) and stamp is not None and self.overlay.names(node):
+                    return False
+                return self._stamp(step.path) == stamp
+            case MoveBeside():
+                if self.again and self.overlay.at(at) is None:
+                    return True
+                if self.overlay.at(os.fsencode(step.to)) is not None:
+                    return False
+                return all(self._stamp(path) == stamp for path, stamp in step.stamps.items())
+            case PutBeside():
+                return self.again or self.overlay.at(at) is None
+            case Wait():
+                return True
+
+    def _is_done(self, step: Take | Write, stamp: object) -> bool:
+        if not self.again:
+            return False
+        if isinstance(step, Write):
+            return not any(self.overlay.upper.staged(i.staged) for i in self.journal.steps if i.step is step)
+        is_upper = isinstance(stamp, tuple) and stamp[0] in ("upper", "folder")
+        return is_upper and self.overlay.upper.stat(os.fsencode(step.path)) is None
+
+    def _refuse(self, step: Step) -> bool:
+        self.out.refused.append(step)
+        if isinstance(step, MoveBeside):
+            for path in {*step.stamps, *files_at(self.to.manifest, step.path)}:
+                self._wait(path)
+        elif not isinstance(step, PutBeside):
+            self._wait(step.path)
+        return False
+
+    def _wait(self, path: RelPath) -> None:
+        """The path stays as it shows, and keeps its base."""
+        base = self._base(path)
+        if base != self.to.manifest.entry(path):
+            self.switch.pin(os.fsencode(path))
+            self._waits[path] = base
+
+    # Doing
+
+    def _do(self, item: Staged) -> None:
+        step = item.step
+        self.switch.touched.add(os.fsencode(step.path))
+        match step:
+            case MoveBeside():
+                self._move(step)
+            case Take():
+                self._take(step.path)
+            case Write():
+                if self.overlay.upper.staged(item.staged):
+                    self._write(step, item.staged)
+            case PutBeside():
+                if self.overlay.upper.staged(item.staged):
+                    self._put(step, item.staged)
+            case Wait():
+                self._wait(step.path)
+
+    def _drop(self, path: bytes) -> None:
+        """Give up what the upper has at a path; whoever has it open keeps it."""
+        node = self.overlay.at(path)
+        folder, name = self._above(path)
+        if isinstance(node, File) and node.low is None and folder is not None:
+            keep_for_holders(self.overlay, node, folder, name)
+            self.overlay.upper.unlink(path)
+            self.overlay.nodes.unname(node, folder, name)
+            self.out.changed.add(folder.path())
+        elif isinstance(node, Folder) and node.upper and not self.overlay.names(node):
+            self.overlay.upper.rmdir(path)
+            drop_folder(self.overlay, node)
+        if path in self.overlay.layer.origins:
+            self.switch.record(("forget-origin", os.fsdecode(path)))
+
+    def _above(self, path: bytes) -> tuple[Folder | None, bytes]:
+        above, _, name = path.rpartition(b"/")
+        folder = self.overlay.at(above)
+        return (folder if isinstance(folder, Folder) else None), name
+
+    def _take(self, path: RelPath) -> None:
+        at = os.fsencode(path)
+        self._drop(at)
+        if self.to.manifest.entry(path) is not None:
+            if not self.switch.reveal(at):
+                self.out.refused.append(Take(path, None))
+                self._waits[path] = None
+        elif isinstance(self.overlay.at(at), File) and (self.old is None or self.old.entry(path) is None):
+            # It shows through a redirect, not by its own name.
+            self.switch.record(("hide-own", path))
+
+    def _write(self, step: Write, staged: bytes) -> None:
+        at = os.fsencode(step.path)
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0])
+        name = at.rpartition(b"/")[2]
+        node = self.overlay.lookup(folder, name)
+        if isinstance(node, File):
+            if node.low is None:
+                found = self.overlay.upper.stat(at)
+                keep_for_holders(self.overlay, node, folder, name)
+                if found is not None:
+                    self.overlay.upper.dress_like(staged, found, step.mode)
+            self.overlay.nodes.unname(node, folder, name)
+        self.overlay.upper.place(staged, at)
+        self.out.changed.add(folder.path())
+
+    def _put(self, step: PutBeside, staged: bytes) -> None:
+        at = os.fsencode(step.path)
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0])
+        try:
+            self.overlay.upper.place_new(staged, at)
+        except FileExistsError:
+            self.out.refused.append(step)
+        else:
+            self.out.changed.add(folder.path())
+
+    def _move(self, step: MoveBeside) -> None:
+        old, new = os.fsencode(step.path), os.fsencode(step.to)
+        for path in step.stamps:
+            own(self.overlay, os.fsencode(path))
+        node = self.overlay.at(old)
+        if node is not None and self.overlay.upper.stat(old) is not None:
+            goal = make_folder(self.overlay, new.rpartition(b"/")[0])
+            self.overlay.upper.rename(old, new)
+            self.out.changed |= {old.rpartition(b"/")[0], goal.path()}
+            _rename_node(self.overlay, node, old, goal, new.rpartition(b"/")[2])
+        self.switch.record(("clear", step.path), ("show", step.path), ("forget-origin", step.path))
+        self.switch.touched.add(new)
+        for path in files_at(self.to.manifest, step.path):
+            self.switch.reveal(os.fsencode(path))
+
+    def _leave_the_rest(self) -> None:
+        """Paths that no step names: the student's stay, unless he changed them after he was asked."""
+        named = {item.step.path for item in self.journal.steps}
+        for item in self.journal.steps:
+            if isinstance(item.step, MoveBeside):
+                named.update(item.step.stamps)
+        written = {os.fsdecode(node.path()) for node in self.overlay.writing if not node.gone}
+        touched = _Touched(self.overlay)
+        for path in self.theirs.keys() | self.overlay.layer.waiting.keys():
+            if path in named or not (path in written or touched(os.fsencode(path))):
+                continue
+            stamp = self._stamp(path)
+            if stamp is not None and stamp == self.journal.known.get(path):
+                continue
+            if stamp is not None or path in written:
+                self.out.refused.append(Take(path, None))
+                self._wait(path)
+            else:
+                self._take(path)
+        self.switch.follow(self.theirs, named)
+        gone = [path for path, change in self.between.items() if change.now is None]
+        self.switch.forget_vanished()
+        self.switch.prune([*gone, *(path for path in named if self.to.manifest.entry(path) is None)])
+
+    def _commit(self) -> None:
+        layer = self.overlay.layer
+        self.overlay.log.append(
+            [
+                *self.switch.changes,
+                *(("agreed", path) for path in layer.waiting if path not in self._waits),
+                *(wait_change(path, base) for path, base in self._waits.items()),
+                ("base", self.to.commit, self.journal.token),
+            ]
+        )
+
+
+def _rename_node(overlay: Overlay, node: File | Folder, old: bytes, to: Folder, name: bytes) -> None:
+    above = overlay.at(old.rpartition(b"/")[0])
+    old_name = old.rpartition(b"/")[2]
+    if isinstance(above, Folder) and above.children.get(old_name) is node:
+        del above.children[old_name]
+    if isinstance(node, Folder):
+        _forget_lower(overlay, node)
+    node.parent, node.name = to, name
+    to.children[name] = node
+    overlay.epoch += 1
+
+
+def _forget_lower(overlay: Overlay, folder: Folder) -> None:
+    """Of a folder that moved without its lower, forget what was lower."""
+    for name, node in list(folder.children.items()):
+        if isinstance(node, Folder):
+            _forget_lower(overlay, node)
+            if not node.upper:
+                drop_folder(overlay, node)
+        elif node.low is not None:
+            overlay.nodes.unname(node, folder, name)
+
+
+class _Touched:
+    """Whether the student may have changed a path: quick, and right when it says no."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._upper = overlay.upper
+        layer = overlay.layer
+        self._records = layer.hidden | layer.redirects.keys()
+        self._names: dict[bytes, dict[bytes, bool]] = {}
+
+    def __call__(self, path: bytes) -> bool:
+        at = path
+        while self._records and at:
+            if at in self._records:
+                return True
+            at = at.rpartition(b"/")[0]
+        folder = b""
+        for name in path.split(b"/"):
+            if folder not in self._names:
+                self._names[folder] = dict(self._upper.names(folder))
+            is_folder = self._names[folder].get(name)
+            if is_folder is None:
+                return False
+            folder = folder + b"/" + name if folder else name
+            if not is_folder:
+                return True
+        return True

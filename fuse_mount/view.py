@@ -1,0 +1,279 @@
+"""A student's folder as an overlay: the protocol of `syncd.view` over a mount.
+
+Its state folder holds `upper/` (the student's files, as they are), `layer.log` (whiteouts, redirects,
+the base), `staging/`, `update.json` while an update is under way, and `lock`.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from fuse_mount import observe
+from fuse_mount.journal import Journal, JournalFile, discard, stage
+from fuse_mount.kernel.engine import KernelEngine
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
+from fuse_mount.layer import Origin
+from fuse_mount.lower import EmptyLower, SnapshotLower
+from fuse_mount.nodes import File, Folder
+from fuse_mount.observe import Observer
+from fuse_mount.overlay import Caller, Overlay
+from fuse_mount.record_log import RecordLog
+from fuse_mount.switch import Stale
+from fuse_mount.update import Outcome, Updating
+from fuse_mount.upper import Upper
+from syncd.blobs import Snapshot
+from syncd.core.entry import CommitId, Entry, RelPath
+from syncd.core.errors import NeedsUser, Stop
+from syncd.view import Mine, Step, Update, View
+
+ENGINE = "SYNCD_FUSE_ENGINE"
+"""The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
+
+
+class Engine(Protocol):
+    """What shows an overlay at a folder."""
+
+    def tell(self, stale: Stale) -> None:
+        """Caches are wrong about this."""
+        ...
+
+    def close(self) -> None:
+        """Take the mount away."""
+        ...
+
+
+def available() -> str | None:
+    """Why no overlay can be had here, in one sentence; None if it can."""
+    return unavailable()
+
+
+def open_view(
+    root: Path,
+    state: Path,
+    snapshots: Callable[[CommitId], Snapshot],
+    quiet_s: float = 2.0,
+    engine: str | None = None,
+) -> View:
+    """Open an overlay, finishing an update that was interrupted; mounted as soon as there is a base.
+
+    NeedsUser if the folder can't be used, Stop if another process has this state.
+    """
+    return OverlayView(root, state, snapshots, quiet_s, engine or os.environ.get(ENGINE, "kernel"))
+
+
+class OverlayView:
+    """See `syncd.view.View`."""
+
+    kind = "overlay"
+
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        snapshots: Callable[[CommitId], Snapshot],
+        quiet_s: float,
+        engine: str = "kernel",
+    ) -> None:
+        """See `open_view`."""
+        self.root = root
+        self._snapshots = snapshots
+        self._quiet_s = quiet_s
+        self._engine_name = engine
+        self._engine: Engine | None = None
+        self._seen: Mapping[RelPath, Mine] = {}
+        self._written: dict[RelPath, tuple[int, int]] = {}
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _locked(state)
+        self._upper = Upper(state)
+        self._log = RecordLog(state / "layer.log", self._upper.real)
+        self._journal = JournalFile(state)
+        self._overlay = Overlay(EmptyLower(), self._upper, self._log, Caller(os.geteuid(), os.getegid()))
+        self._observer: Observer | None = None
+        self._closed = False
+        try:
+            if self.base is not None:
+                self._show(snapshots(self.base))
+            self._finish_interrupted()
+            self._upper.clean()
+            if self.base is not None:
+                self._mount()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def base(self) -> CommitId | None:
+        """The commit this view shows."""
+        return self._log.layer.base
+
+    @property
+    def waiting(self) -> Mapping[RelPath, Entry | None]:
+        """The bases of files whose merge waits."""
+        return dict(self._log.layer.waiting)
+
+    @property
+    def overlay(self) -> Overlay:
+        """The model, for tests and measurements."""
+        return self._overlay
+
+    @property
+    def engine(self) -> Engine | None:
+        """What shows it; None while nothing is mounted."""
+        return self._engine
+
+    def origins(self) -> Mapping[RelPath, Origin]:
+        """Files that the student renamed, and what of the course they were; files in renamed folders included."""
+        if self._observer is None:
+            return {}
+        with self._overlay.lock, self._overlay.nodes.passing():
+            return observe.origins(self._overlay, self._observer.manifest)
+
+    def observe(self) -> Mapping[RelPath, Mine]:
+        """All that the student changed against the base."""
+        self._seen = self._observer.observe() if self._observer else {}
+        return self._seen
+
+    def content(self, path: RelPath) -> bytes:
+        """The student's bytes at a path."""
+        return observe.content(self._overlay, path)
+
+    def names(self, folder: RelPath | None) -> frozenset[str]:
+        """All names that the view shows in a folder."""
+        with self._overlay.lock, self._overlay.nodes.passing():
+            node = self._overlay.at(os.fsencode(folder or ""))
+            if not isinstance(node, Folder):
+                return frozenset()
+            return frozenset(os.fsdecode(name) for name in self._overlay.names(node))
+
+    def busy(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
+        """What is open for writing, or was saved or removed within the quiet time."""
+        with self._overlay.lock, self._overlay.nodes.passing():
+            return frozenset(path for path in paths if self._is_busy(path))
+
+    def _is_busy(self, path: RelPath) -> bool:
+        at = os.fsencode(path)
+        removed = self._overlay.removed.get(at)
+        node = self._overlay.at(at)
+        if not isinstance(node, File):
+            return removed is not None and time.monotonic() - removed < self._quiet_s
+        if node.writers:
+            return True
+        if node.low is not None:
+            return False
+        found = self._upper.stat(node.path())
+        if found is None or self._written.get(path) == (found.st_ino, found.st_ctime_ns):
+            return False
+        return abs(time.time_ns() - found.st_ctime_ns) < self._quiet_s * 1e9
+
+    def apply(self, update: Update) -> Sequence[Step]:
+        """Switch to the update's commit; return the steps refused.  OSError while staging: nothing has changed."""
+        self._finish_interrupted()
+        journal = stage(self._upper, update, self._seen)
+        self._seen = {}
+        if not journal.is_plain:
+            try:
+                self._upper.sync_staging()
+                self._journal.begin(journal)
+            except OSError:
+                discard(self._upper, journal.steps)
+                raise
+        outcome = self._carry_out(update.to, journal)
+        for item in journal.steps:
+            found = self._upper.stat(os.fsencode(item.step.path)) if item.staged else None
+            if found is not None:
+                self._written[item.step.path] = (found.st_ino, found.st_ctime_ns)
+        if self._engine is None:
+            self._mount()
+        return outcome.refused
+
+    def close(self) -> None:
+        """Unmount and let go."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+            with contextlib.suppress(OSError):
+                self.root.rmdir()
+        with self._overlay.lock:
+            self._log.close()
+        self._upper.close()
+        os.close(self._lock)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._overlay.lower = SnapshotLower(snapshot, self._upper.mask)
+        self._observer = self._observing(snapshot)
+
+    def _observing(self, snapshot: Snapshot) -> Observer:
+        observer = Observer(self._overlay, snapshot.manifest, self._log.layer.waiting)
+        if self._observer is not None:
+            observer.remember(self._observer)
+        return observer
+
+    def _finish_interrupted(self) -> None:
+        journal = self._journal.read()
+        if journal is not None:
+            self._carry_out(self._snapshots(journal.commit), journal, again=True)
+
+    def _carry_out(self, to: Snapshot, journal: Journal, again: bool = False) -> Outcome:
+        outcome = Updating(self._overlay, self._observer, to, journal).run(again)
+        self._observer = self._observing(to)
+        if self._engine is not None:
+            self._engine.tell(outcome.stale)
+        for folder in outcome.changed:
+            with contextlib.suppress(FileNotFoundError):
+                self._upper.sync_at(folder)
+        self._log.sync()
+        self._journal.end()
+        discard(self._upper, journal.steps)
+        return outcome
+
+    def _mount(self) -> None:
+        _prepare_point(self.root)
+        try:
+            self._engine = self._started()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.root.rmdir()
+            raise NeedsUser(
+                f"The folder {self.root} can't be mounted ({error.strerror}); see that FUSE is allowed here, "
+                "or use plain folders."
+            ) from error
+
+    def _started(self) -> Engine:
+        if self._engine_name == "mfusepy":
+            from fuse_mount.mfusepy_engine import MfusepyEngine
+
+            return MfusepyEngine(self._overlay, self.root)
+        return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0))
+
+
+def _locked(state: Path) -> int:
+    fd = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise Stop(f"Another process keeps the folder of {state} already; end that one first.") from error
+    return fd
+
+
+def _prepare_point(root: Path) -> None:
+    """An empty folder to mount on.  A mount that nobody serves any more is taken away."""
+    if is_dead(root):
+        close_mount(root)
+    elif is_mounted(root):
+        raise NeedsUser(f"Something is mounted at {root} already; unmount it, or choose another folder.")
+    try:
+        root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if any(root.iterdir()):
+            raise NeedsUser(f"The folder {root} is not empty; move what is in it elsewhere, or choose another folder.")
+    except FileExistsError as error:
+        raise NeedsUser(f"{root} is a file; move it elsewhere, or choose another folder.") from error
+    except PermissionError as error:
+        raise NeedsUser(f"The folder {root} can't be made or read by this account; choose another folder.") from error

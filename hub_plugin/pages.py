@@ -1,0 +1,99 @@
+"""Drawing: pieces to HTML, and the files beside the page.  Everything said is escaped here, by Jinja2."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from hub_plugin import words
+from hub_plugin.live import Board, Changes
+
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A file that the page loads; its name changes with its content, so that it may be kept for ever."""
+
+    name: str
+    content: bytes
+    type: str
+
+
+class Pages:
+    """The templates and static files, read once at start."""
+
+    def __init__(self) -> None:
+        self.static: dict[str, Static] = {}
+        self._names: dict[str, str] = {}
+        for file in files("hub_plugin").joinpath("static").iterdir():
+            stem, dot, ending = file.name.rpartition(".")
+            if (kind := _TYPES.get(dot + ending)) is None:
+                continue
+            content = file.read_bytes()
+            name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
+            self.static[name] = Static(name, content, kind)
+            self._names[file.name] = name
+        self.build = hashlib.sha256(" ".join(sorted(self.static)).encode()).hexdigest()[:12]
+        self._templates = Environment(
+            loader=PackageLoader("hub_plugin"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(words=words, static=self._names.__getitem__, when=_when)
+
+    def page(self, board: Board, git_url: str, now: float) -> str:
+        """The whole page, complete without JavaScript."""
+        lists = board.layout.lists
+
+        def draw(names: Iterable[str]) -> Markup:
+            return Markup("").join(self._piece(board, name, now, draw) for name in names)
+
+        return self._templates.get_template("page.html").render(
+            board=board,
+            now=now,
+            build=self.build,
+            git_url=git_url,
+            headline=draw(["headline"]),
+            notices=draw(["notices"]),
+            folders=draw(lists["folders"]),
+            courses=draw(lists["courses"]),
+        )
+
+    def patch(self, board: Board, changes: Changes, now: float) -> str:
+        """What the page's script needs to bring itself up to date, as JSON in one line."""
+        return json.dumps(
+            {
+                "version": changes.version,
+                "build": self.build,
+                "now": now,
+                "lists": [[name, board.layout.lists[name]] for name in changes.lists],
+                "pieces": {name: self._piece(board, name, now) for name in changes.pieces},
+            }
+        )
+
+    def _piece(
+        self, board: Board, name: str, now: float, draw: Callable[[Iterable[str]], Markup] | None = None
+    ) -> Markup:
+        piece = board.layout.pieces[name]
+        inside: dict[str, Markup] = {}
+        if piece.inside and draw:
+            inside = {"about": draw([f"about-{name}"]), "rows": draw(board.layout.lists[piece.inside])}
+        template = self._templates.get_template(piece.template)
+        return Markup(template.render(id=name, it=piece.value, now=now, **inside))
+
+
+@pass_context
+def _when(context: Context, seconds: float) -> Markup:
+    """A time as an element that the script keeps worded."""
+    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}">{}</time>').format(stamp, words.ago(context["now"] - seconds))

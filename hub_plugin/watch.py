@@ -1,0 +1,102 @@
+"""Looking at the sources: twice a second while somebody watches, when a page is loaded, and otherwise not at all."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from hub_plugin.live import Board, layout
+from hub_plugin.overview import Look, Places, overview, places_in
+from hub_plugin.sources import Source
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 0.5
+_FIRST_LOAD_S = 1.0  # how long a page load waits for sources that hang
+_AFTER_A_FAULT_S = 5.0
+
+
+class Watcher:
+    """Keeps a board up to date with two sources, either of which may be missing."""
+
+    def __init__(self, publisher: Source | None, node: Source | None, board: Board) -> None:
+        self.board = board
+        self._publisher, self._node = publisher, node
+        self._audience = 0
+        self._watched = asyncio.Event()
+        self._looking: dict[Source, asyncio.Task[None]] = {}
+        self._started = -INTERVAL_S
+        self._places: Places = {}
+        self._show()
+
+    async def run(self) -> None:
+        """Look again and again while there is an audience, until cancelled."""
+        while True:
+            await self._watched.wait()
+            self._start_looking()
+            await asyncio.sleep(INTERVAL_S)
+
+    async def refresh(self) -> None:
+        """Have the board show how things are now, or almost; a source that hangs is waited for a second at most."""
+        if time.monotonic() - self._started >= INTERVAL_S:
+            self._start_looking()
+        if self._looking:
+            await asyncio.wait(self._looking.values(), timeout=_FIRST_LOAD_S)
+
+    @asynccontextmanager
+    async def audience(self) -> AsyncIterator[None]:
+        """One more reader, for as long as the context lasts."""
+        self._audience += 1
+        self._watched.set()
+        try:
+            yield
+        finally:
+            self._audience -= 1
+            if not self._audience:
+                self._watched.clear()
+
+    @property
+    def readers(self) -> int:
+        """How many pages are open."""
+        return self._audience
+
+    async def close(self) -> None:
+        """End looks that are under way, and let go of the sources."""
+        looking = set(self._looking.values())
+        for task in looking:
+            task.cancel()
+        if looking:
+            await asyncio.wait(looking)
+        for source in self._sources():
+            await source.close()
+
+    def _sources(self) -> list[Source]:
+        return [source for source in (self._publisher, self._node) if source is not None]
+
+    def _start_looking(self) -> None:
+        """Look at each source that is not being looked at: one that hangs does not hold up the other."""
+        self._started = time.monotonic()
+        for source in self._sources():
+            if source not in self._looking:
+                self._looking[source] = asyncio.create_task(self._look(source))
+
+    async def _look(self, source: Source) -> None:
+        try:
+            await source.look()
+            self._show()
+        except Exception:
+            # Where the page is supervised: one odd document must not end it, nor fill the log.
+            log.exception("could not show what %s said", source.who)
+            await asyncio.sleep(_AFTER_A_FAULT_S)
+        finally:
+            del self._looking[source]
+
+    def _show(self) -> None:
+        publisher, node = _seen(self._publisher), _seen(self._node)
+        self._places = places_in(publisher, self._places)
+        self.board.show(layout(overview(publisher, node, self._places)))
+
+
+def _seen(source: Source | None) -> Look | None:
+    return None if source is None else source.last

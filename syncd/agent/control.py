@@ -1,0 +1,188 @@
+"""The agent's control socket, `<state>/agent.sock`: HTTP for commands of the same person.
+
+Served by `serve`, asked by `ask_agent`.  The socket lies in a folder of mode 0700, and whoever asks
+must be the same user, or root, by the kernel's word.
+"""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from syncd.core.errors import NeedsUser, SyncError
+
+_LONGEST_PATH = 107  # bytes of a unix socket's address
+_PATIENCE_S = 60.0
+_AWAY = "No agent is running for these folders; start it with: syncd agent --course NAME=FOLDER"
+
+
+class Controlled(Protocol):
+    """What the socket hands requests to."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """All views, as in the report to the node."""
+        ...
+
+    async def restore(self, course: str, path: str) -> str:
+        """Give the instructor's version of a file or folder ('' is all) back; a sentence."""
+        ...
+
+    async def update(self, course: str | None) -> str:
+        """Update now, files that wait included; a sentence."""
+        ...
+
+
+@asynccontextmanager
+async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
+    """Serve the socket while the context is open."""
+    app = web.Application(client_max_size=1 << 16, middlewares=[_same_user, _in_sentences])
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response({"views": agent.status()})
+
+    async def restore(request: web.Request) -> web.Response:
+        said = await _object(request)
+        return web.json_response({"sentence": await agent.restore(_text(said, "course"), _text(said, "path"))})
+
+    async def update(request: web.Request) -> web.Response:
+        said = await _object(request)
+        course = _text(said, "course") if said.get("course") is not None else None
+        return web.json_response({"sentence": await agent.update(course)})
+
+    app.add_routes([web.get("/v1/status", status), web.post("/v1/restore", restore), web.post("/v1/update", update)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    path = state / "agent.sock"
+    try:
+        await web.SockSite(runner, _listening(path)).start()
+        yield path
+    finally:
+        await runner.cleanup()
+        path.unlink(missing_ok=True)
+
+
+def ask_agent(state: Path, question: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the agent of this state folder: `status`, `restore` or `update`.
+
+    NeedsUser, with its sentence, if it says no or is not running.
+    """
+    connection = http.client.HTTPConnection("agent", timeout=_PATIENCE_S)
+    connection.sock = _connected(state / "agent.sock")
+    try:
+        if question == "status":
+            connection.request("GET", "/v1/status")
+        else:
+            head = {"Content-Type": "application/json"}
+            connection.request("POST", f"/v1/{question}", json.dumps(dict(body or {})), head)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status >= 400:
+            raise NeedsUser(said.decode(errors="replace").strip() or f"The agent answered {answer.status}.")
+        found: dict[str, Any] = json.loads(said)
+        return found
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        raise NeedsUser("The agent does not answer; look at its log, or start it again.") from problem
+    finally:
+        connection.close()
+
+
+def view_of(state: Path, path: Path) -> tuple[str, str]:
+    """The course whose folder holds a path, and the path inside it ('' is the folder itself).
+
+    NeedsUser if it is in no folder of this agent.
+    """
+    wanted = [Path(os.path.normpath(path.absolute())), path.parent.resolve() / path.name]
+    for view in ask_agent(state, "status")["views"]:
+        root = Path(view["root"])
+        for candidate in wanted:
+            for top in (root, root.parent.resolve() / root.name):
+                if candidate == top or top in candidate.parents:
+                    inside = candidate.relative_to(top).as_posix()
+                    return str(view["course"]), "" if inside == "." else inside
+    raise NeedsUser(f"{path} is in none of the folders that the agent keeps; give a path inside one of them.")
+
+
+def _listening(path: Path) -> socket.socket:
+    """Listen at a path; what a killed agent left there is replaced (we hold the lock of the state folder)."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _at_short_path(path, listener.bind)
+        os.chmod(path, 0o600)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _connected(path: Path) -> socket.socket:
+    asking = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    asking.settimeout(_PATIENCE_S)
+    try:
+        _at_short_path(path, asking.connect)
+    except OSError as problem:
+        asking.close()
+        raise NeedsUser(_AWAY) from problem
+    return asking
+
+
+def _at_short_path(path: Path, call: Callable[[str], None]) -> None:
+    """Homes can lie deeper than a socket's address may be long; the way by the folder's descriptor is short."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        call(str(path))
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        call(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    try:
+        said = await request.json() if request.can_read_body else {}
+    except ValueError as problem:
+        raise NeedsUser("The request must be JSON.") from problem
+    if not isinstance(said, dict):
+        raise NeedsUser("The request must be a JSON object.")
+    return said
+
+
+def _text(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key)
+    if not isinstance(value, str):
+        raise NeedsUser(f"The request must say its {key}.")
+    return value
+
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def _same_user(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    assert request.transport is not None
+    connection = request.transport.get_extra_info("socket")
+    if hasattr(socket, "SO_PEERCRED"):
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in (0, os.getuid()):
+            return web.Response(status=403, text="These folders are another person's.")
+    return await handler(request)
+
+
+@web.middleware
+async def _in_sentences(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except SyncError as problem:
+        return web.Response(status=409, text=str(problem))
+    except asyncio.CancelledError:
+        raise

@@ -1,0 +1,199 @@
+"""Keep one course's folder in step with the node: follow, update, retry what waits, watch over the mount.
+
+The folder's work is done by one thread of its own, one thing after another; the event loop only waits.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from syncd.agent.keeper import Keeper, sentence_of
+from syncd.agent.update import Report, State
+from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
+from syncd.node.client import NodeClient, Ready
+
+_log = logging.getLogger(__name__)
+_FIRST_TRY_S, _LONGEST_TRY_S = 0.2, 15.0
+_GUARD_S = 1.0
+_SHOWN_NOTES = 20
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Follower:
+    """One course.  `run` until cancelled, then `close`; `changed` is set whenever `status` says something new."""
+
+    def __init__(self, course: str, user: str, keeper: Keeper, node: NodeClient, retry_s: float) -> None:
+        """`retry_s` is how soon a waiting merge is tried again."""
+        self.course = course
+        self.changed = asyncio.Event()
+        self._user, self._keeper, self._node = user, keeper, node
+        self._retry_s = max(retry_s, _FIRST_TRY_S)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"view-{course}")
+        self._wake = asyncio.Event()
+        self._ready: Ready | None = None
+        self._report: Report | None = None
+        self._trouble: SyncError | None = None
+        self._away: str | None = None
+        self._updated_at = time.time()
+
+    def status(self) -> dict[str, Any]:
+        """The view as the node and the commands are told of it."""
+        state, sentence = self._standing()
+        return {
+            "user": self._user,
+            "course": self.course,
+            "kind": self._keeper.kind,
+            "root": str(self._keeper.root),
+            "commit": self._keeper.commit,
+            "waiting": list(self._report.waiting) if self._report else [],
+            "state": state,
+            "sentence": sentence,
+            "updated_at": self._updated_at,
+            "notes": self._keeper.notes[-_SHOWN_NOTES:],
+        }
+
+    def _standing(self) -> tuple[str, str]:
+        if isinstance(self._trouble, NeedsUser):
+            return State.NEEDS_YOU.value, str(self._trouble)
+        if self._away is not None:
+            return "offline", self._away
+        if self._trouble is not None:
+            return State.WAITING.value, str(self._trouble)
+        if self._report is None:
+            return State.WAITING.value, "The course has not arrived yet; it does as soon as the node has it."
+        return self._report.state.value, self._report.sentence
+
+    async def open(self) -> None:
+        """Open the folder.  Stop if another agent has it; other trouble is told by `status` and tried again."""
+        await self._attempt(self._keeper.open)
+
+    async def run(self) -> None:
+        """Follow and update until cancelled."""
+        parts = [asyncio.create_task(self._supervised(part)) for part in (self._follow, self._update, self._guard)]
+        try:
+            await asyncio.gather(*parts)
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Wait for the work at hand and close the view."""
+        try:
+            await self._on_worker(self._keeper.close)
+        finally:
+            self._worker.shutdown(wait=False)
+
+    async def restore(self, path: str) -> str:
+        """See `Keeper.restore`."""
+        sentence = await self._on_worker(self._keeper.restore, path, self._ready)
+        self._wake.set()
+        self._tell()
+        return sentence
+
+    async def update_now(self) -> str:
+        """Update, with the files that wait."""
+        self._settled(await self._on_worker(self._keeper.update, self._ready, True))
+        return self._standing()[1]
+
+    async def _follow(self) -> None:
+        pause = _FIRST_TRY_S
+        while True:
+            try:
+                async for ready in self._node.follow(self.course):
+                    pause = _FIRST_TRY_S
+                    self._ready, self._away = ready, None
+                    self._wake.set()
+            except SyncError as problem:
+                sentence = sentence_of(problem)
+                if sentence != self._away:
+                    self._away = sentence
+                    self._tell()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_TRY_S)
+
+    async def _update(self) -> None:
+        pause: float | None = None
+        again = _FIRST_TRY_S
+        while True:
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            began = time.monotonic()
+            report = await self._attempt(self._keeper.update, self._ready)
+            took = time.monotonic() - began
+            if report is None:
+                pause, again = again, min(again * 2, _LONGEST_TRY_S)
+                continue
+            again = _FIRST_TRY_S
+            self._settled(report)
+            # a folder that takes long to look through is looked at less often
+            pause = max(self._retry_s, 5 * took) if report.waiting else None
+
+    async def _guard(self) -> None:
+        while True:
+            await asyncio.sleep(_GUARD_S)
+            if await asyncio.to_thread(self._keeper.is_dead):
+                _log.warning("%s: its mount is dead and is made anew", self._keeper.root)
+                await self._attempt(self._keeper.reopen)
+                self._wake.set()
+
+    async def _attempt(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R | None:
+        """Do work on the folder; trouble that may pass is told by `status`, and None returned."""
+        trouble: SyncError
+        try:
+            result = await self._on_worker(work, *args, **kwargs)
+        except Stop:
+            raise
+        except SyncError as problem:
+            trouble = problem
+            sentence_of(problem)
+        except OSError as problem:
+            _log.warning("%s: %s", self._keeper.root, problem, exc_info=problem)
+            trouble = TryAgain(f"The folder can't be brought up to date ({problem.strerror}); it is tried again.")
+        else:
+            if self._trouble is not None:
+                self._trouble = None
+                self._tell()
+            return result
+        if str(trouble) != str(self._trouble):
+            self._trouble = trouble
+            self._tell()
+        return None
+
+    async def _supervised(self, part: Callable[[], Any]) -> None:
+        """Keep a part going whatever happens in it: a fault of ours in one course must not end the others."""
+        while True:
+            try:
+                await part()
+            except Stop:
+                raise
+            except Exception as problem:  # noqa: BLE001  (the one supervising loop)
+                _log.exception("%s: an error of ours; tried again in %s s", self.course, _LONGEST_TRY_S)
+                self._trouble = TryAgain(f"Something went wrong in Synced Folders itself ({type(problem).__name__}).")
+                self._tell()
+                await asyncio.sleep(_LONGEST_TRY_S)
+                self._wake.set()
+
+    def _settled(self, report: Report) -> None:
+        self._trouble = None
+        if report.changed or report.notes or self._report is None or report.commit != self._report.commit:
+            self._updated_at = time.time()
+        if report != self._report:
+            self._report = report
+            self._tell()
+
+    def _tell(self) -> None:
+        self.changed.set()
+
+    async def _on_worker(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, lambda: work(*args, **kwargs))

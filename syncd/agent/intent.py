@@ -1,0 +1,102 @@
+"""What an update wants of each path of a plain folder: pure, from the steps, the base and what was seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncd.core.entry import Change, Entry, RelPath
+from syncd.folder.hash import blob_id
+from syncd.manifest import Manifest, difference
+from syncd.view import Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Was:
+    """A plain folder's stamp: the content and kind that were there (None: nothing)."""
+
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """`before` shall become `after` at a path; `content` holds the bytes where no blob of the store does.
+
+    `step` is what is handed back if it can't be.
+    """
+
+    step: Step
+    path: RelPath
+    before: Entry | None
+    after: Entry | None
+    base: Entry | None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """All that an update wants: contents, copies beside others, what goes aside, and what waits with which base."""
+
+    wants: tuple[Want, ...]
+    copies: tuple[PutBeside, ...]
+    asides: tuple[MoveBeside, ...]
+    waiting: Mapping[RelPath, Entry | None]
+
+
+def changes_to(old: Manifest | None, new: Manifest, waiting: Mapping[RelPath, Entry | None]) -> dict[RelPath, Change]:
+    """What the instructor changed since each path's own base: the old commit's, or the one it waits with."""
+    theirs = difference(old, new)
+    for path, base in waiting.items():
+        now = new.entry(path)
+        theirs.pop(path, None)
+        if now != base:
+            theirs[path] = Change(base, now)
+    return theirs
+
+
+def intent(
+    update: Update,
+    theirs: Mapping[RelPath, Change],
+    seen: Mapping[RelPath, Mine],
+    bases: Mapping[RelPath, Entry | None],
+) -> Intent:
+    """Spell out an update.
+
+    `theirs` are the changes to its commit, `seen` what the student changed, and `bases` holds the base of every path
+    that a step names.
+    """
+    new = update.to.manifest
+    wants: list[Want] = []
+    waiting: dict[RelPath, Entry | None] = {}
+    named: set[RelPath] = set()
+    taken = {step.path for step in update.steps if isinstance(step, Take)}
+    for step in update.steps:
+        path = step.path
+        named.add(path)
+        match step:
+            case Take():
+                before = bases[path] if step.stamp is None else entry_of(step.stamp)
+                wants.append(Want(step, path, before, new.entry(path), bases[path]))
+            case Write():
+                merged = Entry(blob_id(step.content), step.mode)
+                wants.append(Want(step, path, entry_of(step.stamp), merged, bases[path], step.content))
+            case MoveBeside():
+                named.update(step.stamps)
+                after = new.entry(path)
+                if after is not None and path not in taken:
+                    wants.append(Want(step, path, None, after, bases[path]))
+            case Wait():
+                if bases[path] != new.entry(path):
+                    waiting[path] = bases[path]
+            case PutBeside():
+                pass
+    for path, change in theirs.items():
+        if path not in named and path not in seen:
+            wants.append(Want(Take(path, None), path, change.base, change.now, change.base))
+    copies = tuple(step for step in update.steps if isinstance(step, PutBeside))
+    asides = tuple(step for step in update.steps if isinstance(step, MoveBeside))
+    return Intent(tuple(wants), copies, asides, waiting)
+
+
+def entry_of(stamp: Stamp) -> Entry | None:
+    """What a stamp of a plain folder says was there."""
+    assert isinstance(stamp, Was)
+    return stamp.entry

@@ -1,0 +1,151 @@
+"""The agent of one student: a small process that keeps the student's folders, without rights, keys or network."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syncd.agent.control import serve
+from syncd.agent.follower import Follower
+from syncd.agent.keeper import Keeper
+from syncd.agent.kinds import kinds
+from syncd.core.errors import NeedsUser, Stop, SyncError
+from syncd.node.client import NodeClient
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedCourse:
+    """A course of the node, and the folder in which the student sees it."""
+
+    name: str
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """What an agent keeps, and where; `view` forces a kind of folder, `user` is whom the node shows as the owner."""
+
+    courses: tuple[FollowedCourse, ...]
+    state: Path
+    node: Path
+    user: str = ""
+    view: str | None = None
+    quiet_s: float = 2.0
+    report_s: float = 30.0
+
+
+async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
+    """Keep the folders until SIGTERM, SIGINT or cancellation; then close them.
+
+    `ready` is called once the folders are open and the control socket answers.  Stop if another agent keeps this
+    state; NeedsUser if two courses share a folder.
+    """
+    _check(config)
+    with _only_agent(config.state):
+        known = kinds()
+        async with NodeClient(config.node) as node, contextlib.AsyncExitStack() as stack:
+            followers: dict[str, Follower] = {}
+            for course in config.courses:
+                state = config.state / "courses" / course.name
+                keeper = Keeper(course.root, state, config.view, config.quiet_s, known)
+                follower = Follower(course.name, config.user, keeper, node, config.quiet_s)
+                followers[course.name] = follower
+                stack.push_async_callback(follower.close)
+                await follower.open()
+            socket = await stack.enter_async_context(serve(config.state, _Agent(followers)))
+            if ready is not None:
+                ready({"socket": str(socket), "views": [follower.status() for follower in followers.values()]})
+            parts = [
+                part for follower in followers.values() for part in (follower.run(), _tell(node, follower, config))
+            ]
+            await _until_told_to_end(parts)
+
+
+class _Agent:
+    """What the control socket reaches."""
+
+    def __init__(self, followers: Mapping[str, Follower]) -> None:
+        self._followers = followers
+
+    def status(self) -> list[dict[str, Any]]:
+        return [follower.status() for follower in self._followers.values()]
+
+    async def restore(self, course: str, path: str) -> str:
+        return await self._of(course).restore(path)
+
+    async def update(self, course: str | None) -> str:
+        wanted = list(self._followers.values()) if course is None else [self._of(course)]
+        return " ".join([await follower.update_now() for follower in wanted])
+
+    def _of(self, course: str) -> Follower:
+        follower = self._followers.get(course)
+        if follower is None:
+            raise NeedsUser(f"This agent keeps no course named “{course}”; it keeps {', '.join(self._followers)}.")
+        return follower
+
+
+async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> None:
+    """Report to the node after each change, and now and then: it keeps reports in memory only."""
+    while True:
+        try:
+            await node.report(follower.status())
+        except SyncError as problem:
+            _log.debug("not reported: %s", problem)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(config.report_s):
+                await follower.changed.wait()
+        follower.changed.clear()
+
+
+async def _until_told_to_end(parts: list[Coroutine[Any, Any, None]]) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread: cancelled then
+            loop.add_signal_handler(number, told.set)
+    tasks = [asyncio.create_task(part) for part in parts]
+    end = asyncio.create_task(told.wait())
+    try:
+        done, _ = await asyncio.wait({*tasks, end}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {end}:
+            task.result()  # a part ends only by a fault
+    finally:
+        for task in (*tasks, end):
+            task.cancel()
+        await asyncio.gather(*tasks, end, return_exceptions=True)
+
+
+def _check(config: AgentConfig) -> None:
+    names = [course.name for course in config.courses]
+    for course in config.courses:
+        if not course.name or "/" in course.name or course.name.startswith("."):
+            raise NeedsUser(f"“{course.name}” is not the name of a course.")
+        others = [other.root for other in config.courses if other is not course]
+        if names.count(course.name) > 1 or any(course.root == o or course.root in o.parents for o in others):
+            raise NeedsUser(f"{course.name}: give each course a name and a folder of its own, not inside one another.")
+        if course.root == config.state or course.root in config.state.parents:
+            raise NeedsUser(f"The folder {course.root} holds the agent's own state; choose another folder.")
+
+
+@contextlib.contextmanager
+def _only_agent(state: Path) -> Iterator[None]:
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise Stop(
+                f"Another agent keeps these folders already (its state is {state}); end that one first."
+            ) from problem
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,117 @@
+"""The publisher's control: HTTP on loopback for this user's own programs, with a bearer token.
+
+Address and token lie in `control.json` in the state folder, which only its owner may read.
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from syncd.publisher.conversation import Answer
+from syncd.publisher.state_file import write_private
+
+
+class Steered(Protocol):
+    """What can be done to a folder from outside."""
+
+    def status(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def hint(self) -> None: ...  # noqa: D102
+    def pause(self) -> None: ...  # noqa: D102
+    def resume(self, answer: Answer = Answer.BOTH) -> None: ...  # noqa: D102
+
+
+class Control:
+    """Serves the folders that `folders` names at each request."""
+
+    def __init__(
+        self, state: Path, folders: Callable[[], Mapping[str, Steered]], keep: Callable[[str, bool], None]
+    ) -> None:
+        """`keep` notes durably that a folder is paused, or not."""
+        self._file = state / "control.json"
+        self._folders, self._keep = folders, keep
+        self._token = secrets.token_urlsafe(32)
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> str:
+        """Listen on a free port of loopback; the address."""
+        app = web.Application(middlewares=[self._check], client_max_size=1 << 16)
+        app.add_routes(
+            [
+                web.get("/v1/status", self._status),
+                web.post("/v1/hint", self._hint),
+                web.post("/v1/folders/{id}/{what:pause|resume}", self._pause),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._host = f"127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"http://{self._host}"
+        write_private(self._file, json.dumps({"url": self.url, "token": self._token}))
+        return self.url
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._file.unlink(missing_ok=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _check(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+            return _say(401, "This needs the token in control.json.")
+        # A web page that made a browser call us has another Host (DNS rebinding) or an Origin.
+        if request.headers.get("Host") != self._host or "Origin" in request.headers:
+            return _say(403, "Only this user's own programs may ask.")
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response({"folders": [folder.status() for folder in self._folders().values()]})
+
+    async def _hint(self, request: web.Request) -> web.Response:
+        asked = await _body(request)
+        remote = asked.get("remote")
+        for folder in self._folders().values():
+            if remote is None or folder.status()["remote"] == remote:
+                folder.hint()
+        return web.json_response({}, status=202)
+
+    async def _pause(self, request: web.Request) -> web.Response:
+        id, what = request.match_info["id"], request.match_info["what"]
+        folder = self._folders().get(id)
+        if folder is None:
+            return _say(404, f"There is no folder {id}; `syncd status` lists them.")
+        if what == "pause":
+            self._keep(id, True)
+            folder.pause()
+        else:
+            try:
+                answer = Answer((await _body(request)).get("keep", "both"))
+            except ValueError:
+                return _say(400, "“keep” is one of both, mine, theirs.")
+            self._keep(id, False)
+            folder.resume(answer)
+        return web.json_response(folder.status())
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    text = await request.text()
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError as problem:
+        raise web.HTTPBadRequest(text="This is not JSON.") from problem
+    if not isinstance(found, dict):
+        raise web.HTTPBadRequest(text="This is not a JSON object.")
+    return found
+
+
+def _say(status: int, sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=status)

@@ -1,0 +1,117 @@
+"""What is said between a folder's history and its remote, and what it means (MERGE_SPEC I8, I10).
+
+Commits decide: what the remote shows is news if we don't have it, agreed if it is part of ours,
+and rewritten if what was agreed before is no longer part of it.
+"""
+
+from collections.abc import Collection
+from enum import Enum
+from typing import Any
+
+from syncd.core.entry import CommitId, RelPath
+from syncd.core.errors import NeedsUser, SyncError
+from syncd.core.retry import Pace
+from syncd.git.remote import Behind, NoBranch, Remote
+from syncd.publisher.local import Local, TakenIn
+from syncd.publisher.workspace import Workspace
+
+_LIMITED = ("github.com", "gitlab.com")
+_PUSHES_A_MINUTE = 6
+_RECENT = 20
+
+
+class Answer(Enum):
+    """What the person wants where the remote's history was rewritten."""
+
+    BOTH = "both"
+    """Merge, so that both sides' files stay."""
+    MINE = "mine"
+    """Publish this folder again; what the remote has besides is merged in."""
+    THEIRS = "theirs"
+    """What was taken away there goes here as well; it stays in the history."""
+
+
+class Rewritten(NeedsUser):
+    """The remote forgot commits that it had shown before."""
+
+
+class Conversation:
+    """Says which thread each method belongs to: `ask`, `fetch`, `push` to the network's, all others to the disk's."""
+
+    def __init__(self, here: Workspace, local: Local, remote: Remote) -> None:
+        self._here, self._local, self._remote = here, local, remote
+        host = remote.address.host
+        limited = any(host == name or host.endswith("." + name) for name in _LIMITED)
+        self.pace = Pace(_PUSHES_A_MINUTE if limited else None)
+        self._counted: dict[CommitId, int] = {}
+
+    def ask(self) -> CommitId | None:
+        """What the remote shows now."""
+        return self._remote.head(self._here.branch)
+
+    def fetch(self) -> None:
+        """Bring the remote's commits here; a branch that went away meanwhile is noticed the next time."""
+        try:
+            self._remote.fetch(self._here.history.path, self._here.branch)
+        except NoBranch:
+            return
+
+    def push(self, commit: CommitId) -> None:
+        """Publish a commit; never by force."""
+        self._remote.push(self._here.history.path, commit, self._here.branch)
+
+    @staticmethod
+    def is_behind(problem: SyncError) -> bool:
+        """Whether a push failed because somebody was faster."""
+        return isinstance(problem, Behind)
+
+    def is_news(self, shown: CommitId | None) -> bool:
+        """Whether the remote shows a commit that is not here."""
+        return shown is not None and not self._here.history.has(shown)
+
+    def take_in(self, shown: CommitId | None, impatient: Collection[RelPath], answer: Answer | None) -> TakenIn:
+        """Make what the remote shows part of ours.  Rewritten if it forgot something, unless there is an `answer`."""
+        here, history, branch = self._here, self._here.history, self._here.branch
+        agreed = history.agreed(branch)
+        if shown is None:
+            if agreed is not None and answer is None:
+                raise Rewritten(
+                    f"The branch {branch} was deleted on the remote; nothing is deleted here. "
+                    "Resume this folder to publish it again, or remove it."
+                )
+            return TakenIn(here.head)
+        if not history.has(shown):  # it moved on between asking and fetching: ask again
+            return TakenIn(here.head)
+        base = None
+        if not history.contains(shown, agreed):
+            if answer is None:
+                raise Rewritten(
+                    f"The history of {branch} was rewritten on the remote; nothing was changed here. "
+                    "Resume this folder to keep both sides' files, or answer “theirs” to follow the remote."
+                )
+            base = agreed if answer is Answer.THEIRS else None
+        taken = self._local.take_in(shown, impatient, base)
+        if not taken.waits and history.agreed(branch) != shown:
+            history.set_agreed(branch, shown)
+        return taken
+
+    def where(self) -> tuple[CommitId | None, CommitId | None, list[dict[str, Any]]]:
+        """Our head, what is agreed, and the last commits for people."""
+        history = self._here.history
+        head = self._here.head
+        recent = []
+        for commit in history.log(head, _RECENT):
+            if commit.id not in self._counted:
+                before = commit.parents[0] if commit.parents else None
+                self._counted[commit.id] = len(history.changes(before, commit.id))
+            recent.append(
+                {
+                    "commit": commit.id,
+                    "time": commit.time,
+                    "message": commit.message.strip(),
+                    "files": self._counted[commit.id],
+                }
+            )
+        for old in self._counted.keys() - {each["commit"] for each in recent}:
+            del self._counted[old]
+        return head, history.agreed(self._here.branch), recent

@@ -1,0 +1,303 @@
+"""One synced folder kept in step, by two loops: one takes up what is saved, one talks with the remote.
+
+What they agree on is in the history's refs and in the folder itself; all that is kept here is
+recomputed after a crash.  Blocking work goes to two threads of this folder: one for its disk, where
+folder, history and cache are used, and one for the network.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syncd.core.entry import RelPath
+from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
+from syncd.core.retry import Backoff
+from syncd.core.settle import Due, Settle
+from syncd.git.commits import Author
+from syncd.git.remote import Remote
+from syncd.publisher.commit import Held
+from syncd.publisher.conversation import Answer, Conversation, Rewritten
+from syncd.publisher.local import Local, TakenUp
+from syncd.publisher.registry import Folder
+from syncd.publisher.status import Situation, report
+from syncd.publisher.watch import Watch
+from syncd.publisher.worker import Worker
+from syncd.publisher.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+_LOOK_FOR_FOLDER_S = 2.0
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient a publisher is, in seconds."""
+
+    quiet_s: float = 0.2
+    longest_s: float = 3.0
+    patience_s: float = 60.0
+    """With half-written files (MERGE_SPEC I9)."""
+    poll_s: float = 30.0
+    """The remote is asked this often at least."""
+    reconcile_s: float = 600.0
+    """The whole folder is looked at this often at least."""
+    ask_again_s: float = 300.0
+    """After a "no" of the remote that only a person can change."""
+
+
+class FolderSync:
+    """Keeps one folder in step while `run` runs."""
+
+    def __init__(self, folder: Folder, own: Path, remote: Remote, author: Author, timing: Timing) -> None:
+        self.folder = folder
+        self._own, self._remote, self._author, self._timing = own, remote, author, timing
+        self._now = Situation(paused=folder.paused)
+        self._settle = Settle(quiet_s=timing.quiet_s, longest_s=timing.longest_s, patience_s=timing.patience_s)
+        self._events = asyncio.Event()
+        self._news = asyncio.Event()
+        self._meant = False
+        self._answer: Answer | None = None
+        self._watch: Watch | None = None
+        self._watched = (0, 0)
+
+    def status(self) -> Mapping[str, Any]:
+        """The folder as `GET /v1/status` shows it."""
+        return report(self.folder, self._now)
+
+    def hint(self) -> None:
+        """The remote may have news: ask it now."""
+        self._news.set()
+
+    def pause(self) -> None:
+        """Publish nothing and take nothing in until `resume`."""
+        self._now.paused = True
+
+    def resume(self, answer: Answer = Answer.BOTH) -> None:
+        """Go on; what was held is meant, and a rewritten remote is answered."""
+        self._now.paused = False
+        if self._now.held:
+            self._meant = True
+            self._look_again()
+        if self._now.rewritten:
+            self._answer = answer
+        self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled.  The one place where an unexpected error is logged and the work begun anew."""
+        backoff, failures = Backoff(first_s=2.0), 0
+        while True:
+            try:
+                await self._run_once()
+            except* Stop as stopped:
+                self._now.missing = str(_first(stopped))
+                _log.error("%s: %s", self.folder.path, self._now.missing)
+            except* Exception:  # noqa: BLE001
+                _log.exception("%s: an unexpected error; beginning anew", self.folder.path)
+                self._now.missing = "Something unexpected went wrong; it is tried again, and the log says more."
+            failures += 1
+            await asyncio.sleep(backoff.wait_s(failures, random.random()))
+
+    async def _run_once(self) -> None:
+        self._disk, self._net = Worker(f"disk-{self.folder.id}"), Worker(f"net-{self.folder.id}")
+        here: Workspace | None = None
+        try:
+            here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
+            self._local = Local(here)
+            self._conversation = Conversation(here, self._local, self._remote)
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(self._take_up_saves())
+                loops.create_task(self._talk())
+        finally:
+            self._net.close()
+            if self._watch is not None:
+                await asyncio.to_thread(self._watch.close)
+                self._watch = None
+            if here is not None:  # after what the disk's thread is at: nobody else may begin before
+                await self._disk.do(here.close)
+            self._disk.close()
+
+    # the folder
+
+    async def _take_up_saves(self) -> None:
+        reconciled = -self._timing.reconcile_s
+        while True:
+            if not await self._open():
+                await asyncio.sleep(_LOOK_FOR_FOLDER_S)
+                reconciled = -self._timing.reconcile_s
+                continue
+            now = time.monotonic()
+            if now - reconciled >= self._timing.reconcile_s:
+                self._settle.rescan(now - 60)
+                reconciled = now
+            self._collect(now)
+            due = self._settle.due(now)
+            if due:
+                await self._take_up(due)
+            elif self._now.started:
+                self._now.waiting = self._settle.waiting
+                await self._sleep(reconciled + self._timing.reconcile_s)
+
+    async def _open(self) -> bool:
+        """Whether the folder is there and watched; watches it anew if it is another than before."""
+        try:
+            identity = await self._disk.do(self._identity)
+            if self._watch is None or not self._watch.alive or identity != self._watched:
+                if self._watch is not None:
+                    await asyncio.to_thread(self._watch.close)
+                loop = asyncio.get_running_loop()
+
+                def wake() -> None:
+                    loop.call_soon_threadsafe(self._events.set)
+
+                self._watch = await asyncio.to_thread(Watch, self.folder.path, wake)
+                self._watched = identity
+                self._now.slow_watch = self._watch.sentence
+                await self._disk.do(self._local.recover)
+                self._look_again()
+        except (SyncError, OSError) as problem:
+            self._now.missing = str(problem) if isinstance(problem, SyncError) else f"{self.folder.path}: {problem}"
+            return False
+        self._now.missing = None
+        return True
+
+    def _identity(self) -> tuple[int, int]:
+        with self._local.here as here:
+            return here.root.identity
+
+    def _collect(self, now: float) -> None:
+        assert self._watch is not None
+        self._events.clear()
+        paths, lost = self._watch.take()
+        if lost:
+            self._settle.rescan(now)
+        for path in paths:
+            if not self._local.here.ignored(path, False):
+                self._settle.event(path, now)
+
+    def _look_again(self) -> None:
+        self._settle.rescan(time.monotonic() - 60)
+        self._events.set()
+
+    async def _sleep(self, reconcile_at: float) -> None:
+        """Until an event, the next path that is due, or the next full look; the folder is looked for now and then."""
+        now = time.monotonic()
+        next_at = self._settle.next_at()
+        until = min(reconcile_at, now + 30.0, next_at if next_at is not None else reconcile_at)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._events.wait(), max(0.0, until - now))
+
+    async def _take_up(self, due: Due) -> None:
+        if self._now.held and not due.everything:
+            due = Due(frozenset(), True, due.impatient)  # what was held back is part of every later look
+        meant, self._meant = self._meant, False
+        try:
+            found = await self._disk.do(lambda: self._local.take_up(due, agreed=meant))
+        except Held as problem:
+            self._now.held, self._now.started = str(problem), True
+            return
+        except (TryAgain, NeedsUser, OSError) as problem:
+            self._meant = meant
+            self._now.trouble = str(problem)
+            await asyncio.sleep(_LOOK_FOR_FOLDER_S)
+            self._look_again()
+            return
+        was_held = self._now.held is not None
+        self._now.held = self._now.trouble = None
+        self._note(due, found)
+        if found.commit is not None:
+            self._now.head = found.commit
+        if found.commit is not None or was_held or not self._now.started:
+            self._news.set()
+        self._now.started = True
+
+    def _note(self, due: Due, found: TakenUp) -> None:
+        looked, now = found.looked, time.monotonic()
+        self._settle.whole(self._settle.half - looked.half if due.everything else due.paths - looked.half)
+        self._settle.half_written(looked.half, now)
+        self._now.waiting = self._settle.waiting
+        for kept, new in ((self._now.left_out, looked.left_out), (self._now.warnings, looked.warnings)):
+            for path in list(kept):
+                if due.everything or path in due.paths:
+                    del kept[path]
+            kept.update(new)
+
+    async def _refresh(self) -> None:
+        self._now.head, self._now.agreed, self._now.recent = await self._disk.do(self._conversation.where)
+
+    # the remote
+
+    async def _talk(self) -> None:
+        backoff, failures, wait_s = Backoff(), 0, 0.0
+        await self._refresh()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), wait_s)
+            self._news.clear()
+            wait_s = self._timing.poll_s
+            if self._now.paused or self._now.missing or self._now.held or not self._now.started:
+                continue
+            try:
+                wait_s = min(self._timing.poll_s, await self._exchange())
+                failures = 0
+                self._now.offline = self._now.refused = None
+            except TryAgain as problem:
+                failures += 1
+                wait_s = getattr(problem, "after_s", None) or backoff.wait_s(failures, random.random())
+                self._now.offline = str(problem)
+            except Rewritten as problem:
+                self._now.rewritten = str(problem)
+            except Held as problem:
+                self._now.held = str(problem)
+                self._look_again()
+            except NeedsUser as problem:
+                self._now.refused, self._now.offline = str(problem), None
+                wait_s = self._timing.ask_again_s
+            await self._refresh()
+
+    async def _exchange(self) -> float:
+        """Fetch, merge and push until both sides show the same; how long to wait before the next time."""
+        talk = self._conversation
+        for _ in range(_ROUNDS):
+            self._now.shown = shown = await self._net.do(talk.ask)
+            self._now.asked = True
+            answer, self._answer = self._answer, None
+            if await self._disk.do(talk.is_news, shown):
+                await self._net.do(talk.fetch)
+            taken = await self._disk.do(talk.take_in, shown, self._impatient(), answer)
+            self._now.rewritten = None
+            self._now.notes += [note.sentence for note in taken.notes]
+            await self._refresh()
+            if taken.waits:
+                self._settle.half_written(taken.waits, time.monotonic())
+                self._events.set()
+                return 1.0
+            if self._now.head is None or self._now.head == shown:
+                return self._timing.poll_s
+            pause_s = talk.pace.wait_s(time.monotonic())
+            if pause_s > 0:
+                return pause_s
+            talk.pace.went(time.monotonic())
+            head = self._now.head
+            try:
+                await self._net.do(talk.push, head)
+            except TryAgain as problem:
+                if not talk.is_behind(problem):
+                    raise
+        raise TryAgain("The remote does not show yet what was published; it is asked again.")
+
+    def _impatient(self) -> frozenset[RelPath]:
+        return self._settle.impatient(time.monotonic())
+
+
+def _first(group: BaseExceptionGroup[Stop]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

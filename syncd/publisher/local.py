@@ -1,0 +1,110 @@
+"""The steps on this machine: take up what was saved, take in what others pushed.  They run one at a time."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from syncd.core.beside import MY_COPY, beside
+from syncd.core.entry import CommitId, RelPath
+from syncd.core.errors import TryAgain
+from syncd.core.safety import Vanishing
+from syncd.core.settle import Due
+from syncd.folder import place
+from syncd.folder.hash import Unsettled, hash_file
+from syncd.folder.root import InTheWay
+from syncd.merge.resolve import Note
+from syncd.publisher.bring import bring, put_aside
+from syncd.publisher.commit import Safety, commit
+from syncd.publisher.look import Looked, look_at, look_everywhere
+from syncd.publisher.merge import merge
+from syncd.publisher.workspace import Workspace
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """What came of looking: a new head, if there was anything to commit."""
+
+    commit: CommitId | None
+    looked: Looked
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What came of a merge.  `waits` are files of ours that must be whole first; then nothing moved."""
+
+    head: CommitId | None
+    notes: tuple[Note, ...] = ()
+    waits: frozenset[RelPath] = frozenset()
+
+
+class Local:
+    """The steps, for one folder.  One thread at a time."""
+
+    def __init__(self, here: Workspace) -> None:
+        self.here = here
+        self._vanishing = Vanishing()
+
+    def recover(self) -> list[RelPath]:
+        """Give what a crash left aside its place again; the names of saves that were brought back."""
+        brought: list[RelPath] = []
+        here = self.here
+        with here:
+            for leftover, name, stat in list(place.leftovers(here.root, here.ignored)):
+                try:
+                    known = here.history.has(hash_file(here.root, leftover).entry.blob)
+                    if known:
+                        place.discard(here.root, leftover, stat)
+                        continue
+                    above = leftover.rpartition("/")[0]
+                    with here.root.folder(above) as folder, folder.entries() as entries:
+                        taken = {entry.name for entry in entries}
+                    to = RelPath(f"{above}/{name}" if above else name)
+                    if name in taken:
+                        to = beside(to, MY_COPY, datetime.now(), taken)
+                    place.move(here.root, leftover, to, stat)
+                    brought.append(to)
+                except (place.Meanwhile, Unsettled, InTheWay, FileNotFoundError):
+                    continue  # somebody is at it; it is found again at the next start
+        return brought
+
+    def take_up(self, due: Due, *, agreed: bool = False) -> TakenUp:
+        """Look at what is due and commit it.  Held if too much vanished, unless the person has `agreed`."""
+        with self.here as here:
+            looked = look_everywhere(here, due.impatient) if due.everything else look_at(here, due.paths, due.impatient)
+            if agreed:
+                self._vanishing.forget()
+            return TakenUp(commit(here, looked, self._safety(agreed)), looked)
+
+    def take_in(self, theirs: CommitId, impatient: Collection[RelPath] = (), base: CommitId | None = None) -> TakenIn:
+        """Merge a fetched commit into folder and branch.  `base` overrides what the histories have in common.
+
+        TryAgain if the folder is written to all the time.  What was already taken in is not taken in again.
+        """
+        here, history = self.here, self.here.history
+        with here:
+            before: list[RelPath] = []
+            for _ in range(_TRIES):
+                head = here.head
+                if base is None and history.contains(head, theirs):
+                    return TakenIn(head)
+                common = base or (history.merge_base(head, theirs) if head else None)
+                made = merge(here, theirs, common, datetime.now())
+                refused = bring(here, made)
+                if not refused:
+                    history.set_head(here.branch, made.commit)
+                    return TakenIn(made.commit, made.notes)
+                looked = look_at(here, refused, impatient)
+                committed = commit(here, looked, self._safety(False))
+                if looked.half:
+                    return TakenIn(None, waits=frozenset(looked.half))
+                if committed is None and refused == before:
+                    for path in refused:
+                        put_aside(here, path, datetime.now())
+                before = refused
+        raise TryAgain("The folder is being written to all the time; the changes of others come in after that.")
+
+    def _safety(self, agreed: bool) -> Safety:
+        return Safety(self._vanishing, time.monotonic(), agreed)

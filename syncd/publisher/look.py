@@ -1,0 +1,185 @@
+"""How the folder differs from the last commit: of some paths, or of all."""
+
+import json
+import os
+import stat
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from syncd.core.entry import Change, Entry, Mode, RelPath, parents
+from syncd.core.names import windows_problem
+from syncd.folder.hash import Unsettled, hash_file
+from syncd.folder.observe import Observed, observe_file, walk
+from syncd.folder.root import InTheWay
+from syncd.publisher.workspace import Workspace, left_out
+
+_LARGEST_CHECKED = 50 << 20
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a look found.  `half` is not whole yet, `left_out` stays out and says why, `warnings` goes in anyway."""
+
+    edits: dict[RelPath, Change] = field(default_factory=dict)
+    half: set[RelPath] = field(default_factory=set)
+    left_out: dict[RelPath, str] = field(default_factory=dict)
+    warnings: dict[RelPath, str] = field(default_factory=dict)
+
+
+def look_everywhere(here: Workspace, impatient: Collection[RelPath] = ()) -> Looked:
+    """Compare the whole folder by stat data; unchanged files are not read."""
+    out = Looked()
+    _below(here, "", here.history.tree_id(here.head), out)
+    return _checked(here, out, impatient)
+
+
+def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[RelPath] = ()) -> Looked:
+    """Compare some paths, each with all below it if it is a folder."""
+    out, done = Looked(), set[RelPath]()
+    for path in sorted(set(paths)):
+        if any(above in done for above in parents(path)):
+            continue
+        if _at(here, path, out):
+            done.add(path)
+    return _checked(here, out, impatient)
+
+
+def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
+    """Compare one path; whether it was a folder, so that all below it is done."""
+    if any(here.ignored(above, True) for above in parents(path)):
+        return False
+    item = here.history.item(here.head, path)
+    tree = item.id if item is not None and item.is_folder else None
+    base = item.entry if item is not None else None
+    try:
+        with here.root.above(path) as (folder, name):
+            found = folder.lstat(name).st_mode
+    except (FileNotFoundError, InTheWay):
+        found = 0
+    except ValueError:
+        return False
+    except OSError as problem:
+        out.left_out[path] = f"“{path}” can't be looked at ({problem.strerror}) and is left as it is."
+        return False
+    if stat.S_ISDIR(found):
+        if here.ignored(path, True):
+            return True
+        if base is not None:
+            out.edits[path] = Change(base, None)
+        try:
+            _below(here, path, tree, out)
+        except (FileNotFoundError, InTheWay):
+            return False  # it went away again; another event tells
+        except OSError as problem:
+            out.left_out[path] = f"The folder “{path}” can't be read ({problem.strerror}) and is left as it is."
+        return True
+    if tree is not None:
+        _gone(here, tree, path + "/", out)
+    if here.ignored(path, False):
+        return False
+    observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
+    _compare(path, base, observed, out, special=bool(found) and not (stat.S_ISREG(found) or stat.S_ISLNK(found)))
+    _report(observed, out)
+    return False
+
+
+def _below(here: Workspace, below: str, tree: bytes | None, out: Looked) -> None:
+    trees: dict[str, bytes] = {below: tree} if tree is not None else {}
+    for level in walk(here.root, here.cache, here.ignored, below, here.history.store, left_out):
+        prefix = level.folder + "/" if level.folder else ""
+        files = level.observed.files
+        folders = set(level.folders)
+        known: set[RelPath] = set()
+        for raw, item in here.history.items(trees.pop(level.folder, None)).items():
+            name = raw.decode("utf-8", "surrogateescape")
+            path = RelPath(prefix + name)
+            if item.is_folder:
+                if name in folders:
+                    trees[path] = item.id
+                elif not here.ignored(path, True) and level.observed.knows(path):
+                    _gone(here, item.id, path + "/", out)
+            elif (base := item.entry) is not None and here.syncs(path):
+                known.add(path)
+                _compare(path, base, level.observed, out)
+        for path, file in files.items():
+            if path not in known:
+                out.edits[path] = Change(None, file.entry)
+        _report(level.observed, out)
+
+
+def _gone(here: Workspace, tree: bytes, prefix: str, out: Looked) -> None:
+    for path, entry in here.history.files(tree, prefix):
+        if here.syncs(path) and not any(here.ignored(above, True) for above in parents(path)):
+            out.edits[path] = Change(entry, None)
+
+
+def _compare(path: RelPath, base: Entry | None, observed: Observed, out: Looked, *, special: bool = False) -> None:
+    file = observed.files.get(path)
+    if file is not None:
+        if file.entry != base:
+            out.edits[path] = Change(base, file.entry)
+    elif base is not None and not special and observed.knows(path):
+        out.edits[path] = Change(base, None)
+
+
+def _report(observed: Observed, out: Looked) -> None:
+    out.left_out.update(observed.unread)
+    out.half.update(observed.unsettled)
+
+
+def _checked(here: Workspace, out: Looked, impatient: Collection[RelPath]) -> Looked:
+    """Hold back what is not whole yet, unless its time is over (I9)."""
+    for path, change in list(out.edits.items()):
+        entry = change.now
+        if entry is not None and not here.history.has(entry.blob) and not _stored(here, path, entry):
+            del out.edits[path]
+            out.half.add(path)
+            continue
+        if change.base is None and entry is not None:
+            why = next(filter(None, map(windows_problem, path.split("/"))), None)
+            if why:
+                out.warnings[path] = f"“{path}” {why}: colleagues and students with Windows won't get it."
+        if entry is None or entry.is_link or not path.endswith(".ipynb") or _is_json(here, entry):
+            continue
+        if path in impatient:
+            out.warnings[path] = f"“{path}” is not a complete notebook; it is published as it is."
+        else:
+            del out.edits[path]
+            out.half.add(path)
+    for path in [path for path in out.half if path in impatient and path not in out.edits]:
+        entry = _snapshot(here, path)
+        if entry is not None:
+            out.half.discard(path)
+            base = here.history.entry(here.head, path)
+            if entry != base:
+                out.edits[path] = Change(base, entry)
+            out.warnings[path] = f"“{path}” is being written all the time; it is published as it was at one moment."
+    return out
+
+
+def _stored(here: Workspace, path: RelPath, entry: Entry) -> bool:
+    """Store a content that the cache knows and the history lost; False if it is no longer that content."""
+    try:
+        return hash_file(here.root, path, here.history.store).entry == entry
+    except (OSError, Unsettled, InTheWay):
+        return False
+
+
+def _is_json(here: Workspace, entry: Entry) -> bool:
+    if here.history.size(entry.blob) > _LARGEST_CHECKED:
+        return True
+    try:
+        return isinstance(json.loads(here.history.read(entry.blob)), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _snapshot(here: Workspace, path: RelPath) -> Entry | None:
+    """A file that never comes to rest, as one reading finds it."""
+    try:
+        with here.root.above(path) as (folder, name), os.fdopen(folder.open(name), "rb") as source:
+            executable = os.fstat(source.fileno()).st_mode & stat.S_IXUSR
+            blob = here.history.store(source)
+    except (OSError, InTheWay):
+        return None
+    return Entry(blob, Mode.EXECUTABLE if executable and os.name != "nt" else Mode.FILE)

@@ -1,0 +1,90 @@
+"""Which folders are synced with what: `folders.json` in the state folder."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from syncd.core.errors import NeedsUser, Stop
+from syncd.publisher.state_file import locked, private_folder, write_private
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One synced folder.  `path` is absolute; `paused` is the person's own wish."""
+
+    id: str
+    path: Path
+    remote: str
+    branch: str
+    paused: bool = False
+
+
+def state_folder() -> Path:
+    """Where the publisher keeps its state: SYNCD_STATE, else the system's place for it."""
+    given = os.environ.get("SYNCD_STATE")
+    return Path(given) if given else platformdirs.user_state_path("synced-folders")
+
+
+class Registry:
+    """The list of folders; reads the file anew each time, so that command and daemon see the same."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = private_folder(state)
+        self._file = state / "folders.json"
+
+    def folders(self) -> tuple[Folder, ...]:
+        """All folders.  Stop if the file can't be read: guessing would forget somebody's folder."""
+        try:
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+            return tuple(Folder(**{**each, "path": Path(each["path"])}) for each in found["folders"])
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, TypeError, KeyError) as problem:
+            raise Stop(
+                f"The list of folders {self._file} can't be read; restore it, or remove it and add the folders anew."
+            ) from problem
+
+    def stamp(self) -> int:
+        """Changes whenever the list was written."""
+        try:
+            return self._file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def own(self, id: str) -> Path:
+        """A folder's own place in the state folder."""
+        return private_folder(self.state / "folders" / id)
+
+    def new_id(self) -> str:
+        """An id that no folder has."""
+        return secrets.token_hex(6)
+
+    def find(self, what: str) -> Folder:
+        """A folder by its id or path.  NeedsUser if there is none."""
+        path = Path(what).expanduser().resolve()
+        for folder in self.folders():
+            if folder.id == what or folder.path == path:
+                return folder
+        raise NeedsUser(f"{what} is not a synced folder; `syncd status` lists them.")
+
+    def add(self, folder: Folder) -> None:
+        """Add a folder at the end."""
+        self._change(lambda folders: (*folders, folder))
+
+    def remove(self, id: str) -> None:
+        """Forget a folder; its history stays until somebody removes `own(id)`."""
+        self._change(lambda folders: tuple(each for each in folders if each.id != id))
+
+    def pause(self, id: str, paused: bool) -> None:
+        """Note the person's wish."""
+        self._change(lambda folders: tuple(replace(each, paused=paused) if each.id == id else each for each in folders))
+
+    def _change(self, edit: Callable[[tuple[Folder, ...]], tuple[Folder, ...]]) -> None:
+        with locked(self.state / "folders.lock"):
+            folders = [{**asdict(each), "path": str(each.path)} for each in edit(self.folders())]
+            write_private(self._file, json.dumps({"folders": folders}, indent=1))

@@ -1,0 +1,107 @@
+"""The publisher: all folders of one state folder, kept in step until it is ended."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from syncd.core.errors import NeedsUser, Stop
+from syncd.git.commits import author_of_this_machine
+from syncd.git.remote import Remote
+from syncd.publisher.control import Control
+from syncd.publisher.credentials import Credentials
+from syncd.publisher.folder_sync import FolderSync, Timing
+from syncd.publisher.one_daemon import FolderLock, SecondDaemon, lock_state
+from syncd.publisher.registry import Folder, Registry
+
+_log = logging.getLogger(__name__)
+_USUAL = Timing()
+_LOOK_S = 1.0
+"""How often the list of folders is looked at (one stat): `syncd add` works while we run."""
+
+
+async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = None, timing: Timing = _USUAL) -> None:
+    """Keep all folders in step until cancelled.
+
+    `ready` is told the control's address once all is started.  SecondDaemon (a Stop) if another
+    publisher has this state folder, or one of its synced folders.
+    """
+    registry = Registry(state)
+    with contextlib.ExitStack() as owned:
+        owned.callback(lock_state(state).release)
+        service = _Publisher(registry, timing)
+        owned.callback(service.release)
+        service.adopt(at_start=True)
+        control = Control(state, lambda: service.folders, registry.pause)
+        try:
+            url = await control.start()
+            if ready is not None:
+                ready(url)
+            await service.run()
+        finally:
+            await control.close()
+            await service.end()
+
+
+class _Publisher:
+    def __init__(self, registry: Registry, timing: Timing) -> None:
+        self._registry, self._timing = registry, timing
+        self._credentials = Credentials(registry.state)
+        self._author = author_of_this_machine()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._locks: dict[str, FolderLock] = {}
+        self.folders: dict[str, FolderSync] = {}
+
+    async def run(self) -> None:
+        stamp = self._registry.stamp()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            for task in self._tasks.values():
+                if task.done():
+                    task.result()  # the supervising loop of a folder never ends by itself
+            if self._registry.stamp() != stamp:
+                stamp = self._registry.stamp()
+                self.adopt(at_start=False)
+
+    def adopt(self, *, at_start: bool) -> None:
+        """Begin with folders that are new in the list, let go of those that are no longer there."""
+        listed = {folder.id: folder for folder in self._registry.folders()}
+        for id in self.folders.keys() - listed.keys():
+            self._tasks.pop(id).cancel()
+            del self.folders[id]
+            self._locks.pop(id).release()
+        for id, folder in listed.items():
+            if id in self.folders:
+                continue
+            try:
+                self._begin(folder)
+            except SecondDaemon as problem:
+                if at_start:
+                    raise
+                _log.error("%s", problem)
+            except NeedsUser as problem:
+                _log.error("%s: %s", folder.path, problem)
+
+    def _begin(self, folder: Folder) -> None:
+        remote = Remote(folder.remote, self._credentials.asker(folder.remote))
+        lock = FolderLock(folder.path)
+        lock.take()
+        self._locks[folder.id] = lock
+        own = self._registry.own(folder.id)
+        sync = FolderSync(folder, own, remote, self._author, self._timing)
+        self.folders[folder.id] = sync
+        self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
+
+    async def end(self) -> None:
+        """End all folders' work."""
+        for task in self._tasks.values():
+            task.cancel()
+        for ended in await asyncio.gather(*self._tasks.values(), return_exceptions=True):
+            if isinstance(ended, BaseException) and not isinstance(ended, (asyncio.CancelledError, Stop)):
+                _log.error("While ending: %r", ended)
+
+    def release(self) -> None:
+        """Let others have the folders."""
+        for lock in self._locks.values():
+            lock.release()

@@ -1,0 +1,97 @@
+"""How a folder is doing, as one state and one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from syncd.core.entry import CommitId, RelPath
+from syncd.publisher.registry import Folder
+
+
+class State(Enum):
+    """The states that people see."""
+
+    UP_TO_DATE = "up_to_date"
+    SETTLING = "settling"
+    PUSHING = "pushing"
+    OFFLINE = "offline"
+    PAUSED = "paused"
+    NEEDS_YOU = "needs_you"
+
+
+@dataclass(slots=True)
+class Situation:
+    """All that bears on the state; each loop writes its own part."""
+
+    started: bool = False
+    paused: bool = False
+    missing: str | None = None
+    """The folder can't be opened."""
+    trouble: str | None = None
+    """What was saved can't be taken up (a full disk)."""
+    held: str | None = None
+    """I7: too much vanished."""
+    rewritten: str | None = None
+    """I8: the remote's history was rewritten or its branch deleted."""
+    refused: str | None = None
+    """The remote says no, and only the person can change that."""
+    offline: str | None = None
+    waiting: list[RelPath] = field(default_factory=list)
+    head: CommitId | None = None
+    agreed: CommitId | None = None
+    shown: CommitId | None = None
+    """What the remote showed last."""
+    asked: bool = False
+    """Whether the remote has answered since the start."""
+    left_out: dict[RelPath, str] = field(default_factory=dict)
+    warnings: dict[RelPath, str] = field(default_factory=dict)
+    slow_watch: str | None = None
+    notes: list[str] = field(default_factory=list)
+    recent: list[dict[str, Any]] = field(default_factory=list)
+
+
+def state_of(now: Situation) -> tuple[State, str]:
+    """The state, and the sentence for people."""
+    problem = now.missing or now.trouble or now.held or now.rewritten or now.refused
+    if now.paused:
+        return State.PAUSED, "Paused: what you save is kept here, and published after `syncd resume`."
+    if problem:
+        return State.NEEDS_YOU, problem
+    if not now.started:
+        return State.SETTLING, "Starting: looking at all files."
+    if now.offline:
+        return State.OFFLINE, now.offline
+    if now.waiting:
+        count = "1 file waits" if len(now.waiting) == 1 else f"{len(now.waiting)} files wait"
+        return State.SETTLING, f"{count} until it is completely written." if len(now.waiting) == 1 else (
+            f"{count} until they are completely written."
+        )
+    if now.head != now.agreed or not now.asked:
+        return State.PUSHING, "Publishing what changed." if now.head != now.agreed else "Asking the remote."
+    extra = [*now.left_out.values(), *now.warnings.values(), *([now.slow_watch] if now.slow_watch else [])]
+    return State.UP_TO_DATE, " ".join(["Up to date.", *extra[:1], *([f"({len(extra) - 1} more.)"] * (len(extra) > 1))])
+
+
+def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
+    """The folder as `GET /v1/status` shows it."""
+    state, sentence = state_of(now)
+    return {
+        "id": folder.id,
+        "folder": str(folder.path),
+        "remote": folder.remote,
+        "branch": folder.branch,
+        "state": state.value,
+        "sentence": sentence,
+        "commit": now.head,
+        "remote_commit": now.shown,
+        "waiting": [_text(path) for path in now.waiting[:100]],
+        "left_out": [_text(why) for why in list(now.left_out.values())[:100]],
+        "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
+        "notes": [_text(note) for note in now.notes[-50:]],
+        "recent": now.recent,
+    }
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

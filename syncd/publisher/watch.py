@@ -1,0 +1,157 @@
+"""Events of the file system, by watchdog.  The handler only notes a path; who reads them decides.
+
+Lost events (overflow, a watcher that failed) come out as "look at everything".
+"""
+
+import errno
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+from syncd.core.entry import RelPath
+
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+_POLL_S = 5.0
+_MOST = 50_000
+"""Paths kept for the reader; more mean "look at everything"."""
+
+
+class Watch:
+    """Watches one folder until `close`.  `wake` is called from another thread when the first event is there."""
+
+    def __init__(self, folder: Path, wake: Callable[[], None]) -> None:
+        """Start watching; slow for many folders, so not on the event loop.  FileNotFoundError if it is gone."""
+        self._top = os.path.realpath(folder)
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._paths: deque[RelPath] = deque()
+        self._lost = False
+        self.sentence: str | None = None
+        """Why watching is slower than it could be, for people."""
+        self._listener = _Listener(self)
+        logging.getLogger("watchdog").addHandler(self._listener)
+        self._observer = self._start()
+
+    def take(self) -> tuple[list[RelPath], bool]:
+        """The paths that had events since the last call, and whether some may be missing."""
+        with self._lock:
+            paths, lost = list(self._paths), self._lost
+            self._paths.clear()
+            self._lost = False
+        return paths, lost
+
+    @property
+    def alive(self) -> bool:
+        """Whether events can still come."""
+        return self._observer.is_alive()
+
+    def lose(self) -> None:
+        """Some events are missing."""
+        with self._lock:
+            first = not self._paths and not self._lost
+            self._lost = True
+            self._paths.clear()
+        if first:
+            self._wake()
+
+    def note(self, path: str | bytes) -> None:
+        """Something happened at an absolute path."""
+        text = os.fsdecode(path)
+        if text == self._top:
+            return
+        if not text.startswith(self._top + os.sep):
+            return
+        below = RelPath(text[len(self._top) + 1 :].replace(os.sep, "/"))
+        with self._lock:
+            if self._lost:
+                return
+            first = not self._paths
+            self._paths.append(below)
+            if len(self._paths) > _MOST:
+                self._paths.clear()
+                self._lost = True
+        if first:
+            self._wake()
+
+    def close(self) -> None:
+        """Stop watching."""
+        logging.getLogger("watchdog").removeHandler(self._listener)
+        self._observer.stop()
+        if self._observer.is_alive():
+            self._observer.join(5)
+
+    def _start(self) -> BaseObserver:
+        handler = _Handler(self)
+        observer = Observer()
+        try:
+            observer.schedule(handler, self._top, recursive=True, event_filter=_EVENTS)
+            observer.start()
+        except OSError as problem:
+            _end(observer)
+            if problem.errno not in (errno.ENOSPC, errno.EMFILE):
+                raise
+            self.sentence = (
+                "There are more folders than this system watches at once, so changes are noticed some seconds later; "
+                "whoever runs it can raise fs.inotify.max_user_watches and max_user_instances."
+            )
+            slow = PollingObserver(timeout=_POLL_S)
+            slow.schedule(handler, self._top, recursive=True, event_filter=_EVENTS)
+            slow.start()
+            return slow
+        return observer
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self._watch.note(event.src_path)
+        if event.dest_path:
+            self._watch.note(event.dest_path)
+
+
+class _Listener(logging.Handler):
+    """watchdog tells of an overflow in its log only; whatever it warns of, events may be missing."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(logging.WARNING)
+        self._watch = watch
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._watch.lose()
+
+
+def _end(observer: BaseObserver) -> None:
+    observer.unschedule_all()
+    if observer.is_alive():
+        observer.stop()
+        observer.join(5)

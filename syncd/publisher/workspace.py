@@ -1,0 +1,89 @@
+"""One synced folder with what belongs to it: the open folder, its stat cache, its history."""
+
+from pathlib import Path
+
+from syncd.core.entry import CommitId, RelPath
+from syncd.core.ignore import Ignored, ignored
+from syncd.core.names import problem
+from syncd.folder.root import Root
+from syncd.folder.scan import Seen
+from syncd.folder.statcache import StatCache
+from syncd.git.commits import Author, History
+
+LARGEST = 100 << 20
+"""GitHub's limit for one file, in bytes."""
+
+
+class Workspace:
+    """The folder at work.  One thread at a time; close it.
+
+    The folder itself is open only within `with workspace:`, so that its disk can be taken out meanwhile.
+    """
+
+    def __init__(self, folder: Path, own: Path, branch: str, author: Author, rule: Ignored = ignored) -> None:
+        """`own` is the folder's place in the state folder; nothing need be there yet."""
+        self.folder, self.branch, self.author, self.ignored = folder, branch, author, rule
+        self.history = History(own / "history.git")
+        self.cache = StatCache(own / "files.sqlite")
+        self._root: Root | None = None
+
+    def __enter__(self) -> "Workspace":
+        """Open the folder; Gone if it is not there."""
+        self._root = Root(self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._root is not None:
+            self._root.close()
+            self._root = None
+
+    @property
+    def root(self) -> Root:
+        """The open folder."""
+        assert self._root is not None, "use it within `with workspace:`"
+        return self._root
+
+    @property
+    def head(self) -> CommitId | None:
+        """The last commit made here."""
+        return self.history.head(self.branch)
+
+    @property
+    def theirs(self) -> CommitId | None:
+        """A commit of the remote's that was fetched and goes on from what was agreed, but is not part of ours yet."""
+        fetched = self.history.fetched(self.branch)
+        if fetched is None or self.history.contains(self.head, fetched):
+            return None
+        return fetched if self.history.contains(fetched, self.history.agreed(self.branch)) else None
+
+    def syncs(self, path: RelPath) -> bool:
+        """Whether a path of a commit may lie in the folder: not litter, and no dangerous name."""
+        return not self.ignored(path, False) and not bad_name(path)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.cache.close()
+
+
+def bad_name(path: RelPath) -> str | None:
+    """Why a path's name can't be kept by git or by us, in a few words."""
+    for name in path.split("/"):
+        if (why := problem(name.encode("utf-8", "surrogateescape"))) is not None:
+            return why
+    return None
+
+
+def left_out(seen: Seen) -> str | None:
+    """Why a file stays out of the repository, in a sentence; None if it goes in."""
+    if seen.stat.size > LARGEST:
+        megabytes = seen.stat.size // 1_000_000
+        return (
+            f"“{seen.path}” has {megabytes} MB, more than the 100 MB that a repository takes: it stays here and is not "
+            "published; put it elsewhere and link to it."
+        )
+    why = bad_name(seen.path)
+    return f"“{_shown(seen.path)}” {why} and is not published: give it another name." if why else None
+
+
+def _shown(path: str) -> str:
+    return path if len(path) < 80 else path[:77] + "…"

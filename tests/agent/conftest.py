@@ -1,0 +1,69 @@
+"""A course, and a student's folder of either kind: every story is told through both."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from classroom import Course, Student
+
+from syncd.agent import plain
+from syncd.versions import Versions
+from syncd.view import View
+
+KINDS = ["plain", pytest.param("overlay", marks=pytest.mark.fuse)]
+if find_spec("fuse_mount.view") is None:
+    KINDS = KINDS[:1]
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    return Course(tmp_path / "store")
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+Students = Callable[..., Student]
+
+
+@pytest.fixture
+def students(course: Course, kind: str, tmp_path: Path) -> Iterator[Students]:
+    made: list[Student] = []
+
+    def make(name: str = "ada", quiet_s: float = 0.0) -> Student:
+        def opening() -> View:
+            if kind == "plain":
+                return plain.open_view(tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
+            from fuse_mount import view
+
+            return view.open_view(tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
+
+        made.append(Student(course, opening, Versions(tmp_path / f"{name}.versions")))
+        return made[-1]
+
+    yield make
+    for student in made:
+        student.view.close()
+
+
+@pytest.fixture
+def student(students: Students) -> Student:
+    return students()
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: tests that update hundreds of times don't wait for a disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="syncd-test-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,77 @@
+"""kill -9 between any two changes of the disk: the next start finishes or undoes, and nothing is lost."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from classroom import Course, File, shown
+from due import AFTER, BEFORE, everything, opened, prepared, update
+from killing import changes_of, killed_before
+
+from syncd.blobs import Snapshot
+from syncd.core.ignore import ASIDE
+
+
+@pytest.fixture
+def classroom(memory_path: Path) -> Iterator[tuple[Course, Path, Snapshot, dict[str, File], int]]:
+    course = Course(memory_path / "store")
+    start = memory_path / "start"
+    prepared(start, course)
+    snapshot = course.commit(AFTER)
+    finished = memory_path / "finished"
+    shutil.copytree(start, finished, symlinks=True)
+    steps = changes_of(lambda: update(finished, course, snapshot))
+    yield course, start, snapshot, shown(finished / "folder"), steps
+
+
+@pytest.mark.slow
+def test_an_update_killed_anywhere_ends_as_one_that_was_not(classroom, memory_path: Path) -> None:
+    course, start, snapshot, expected, steps = classroom
+    mine = {file.content for path, file in shown(start / "folder").items() if BEFORE.get(path) != file.content}
+    assert steps > 50 and len(mine) == 6
+    for step in range(1, steps + 1):
+        where = memory_path / f"killed-{step}"
+        shutil.copytree(start, where, symlinks=True)
+        assert killed_before(step, lambda where=where: update(where, course, snapshot)), step
+        opened(where, course).close()
+        assert mine <= everything(where), f"killed before step {step}: a content of the student is lost"
+        update(where, course, snapshot)
+        assert shown(where / "folder") == expected, f"killed before step {step}"
+        shutil.rmtree(where)
+
+
+@pytest.mark.slow
+def test_a_save_after_the_kill_is_never_overwritten(classroom, memory_path: Path) -> None:
+    course, start, snapshot, _, steps = classroom
+    for step in range(1, steps + 1):
+        where = memory_path / f"killed-{step}"
+        shutil.copytree(start, where, symlinks=True)
+        assert killed_before(step, lambda where=where: update(where, course, snapshot)), step
+        saved = set()
+        for path in shown(where / "folder"):
+            if ASIDE in path:
+                continue
+            content = f"saved after the kill, {path}".encode()
+            (where / "folder" / path).write_bytes(content)
+            saved.add(content)
+        opened(where, course).close()
+        assert saved <= everything(where), f"killed before step {step}: a save is lost"
+        update(where, course, snapshot)
+        assert saved <= everything(where), f"killed before step {step}: a save is lost"
+        shutil.rmtree(where)
+
+
+@pytest.mark.slow
+def test_a_finish_that_is_killed_as_well_is_finished_in_the_end(classroom, memory_path: Path) -> None:
+    course, start, snapshot, expected, steps = classroom
+    for step in range(5, steps + 1, 3):
+        where = memory_path / f"killed-{step}"
+        shutil.copytree(start, where, symlinks=True)
+        assert killed_before(step, lambda where=where: update(where, course, snapshot)), step
+        again = 1
+        while killed_before(again, lambda where=where: opened(where, course).close()):
+            again += 2
+        update(where, course, snapshot)
+        assert shown(where / "folder") == expected, f"killed before step {step}, and again"
+        shutil.rmtree(where)

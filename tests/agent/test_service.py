@@ -1,0 +1,331 @@
+"""The agent as a process and as a task, against a node that the test plays (it can go away and come back)."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from classroom import Course, Tree
+
+from syncd.agent.control import ask_agent, view_of
+from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
+from syncd.core.errors import NeedsUser, Stop
+
+PATIENCE_S = 20.0
+
+
+class PlayedNode:
+    """Speaks the node's socket: `publish` makes a commit ready."""
+
+    def __init__(self, course: Course, socket: Path) -> None:
+        self.course, self.socket = course, socket
+        self.reports: list[dict[str, Any]] = []
+        self._line = b""
+        self._news = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.add_routes([web.get("/v1/courses/{name}/follow", self._follow), web.post("/v1/views", self._report)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        self.socket.unlink(missing_ok=True)
+        await web.UnixSite(self._runner, str(self.socket)).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def publish(self, tree: Tree) -> str:
+        snapshot = self.course.commit(tree)
+        said = {
+            "commit": snapshot.commit,
+            "manifest": str(snapshot.manifest.path),
+            "blobs": str(snapshot.blobs.root),
+            "ready_at": 0.0,
+        }
+        async with self._news:
+            self._line = json.dumps(said).encode() + b"\n"
+            self._news.notify_all()
+        return snapshot.commit
+
+    async def _follow(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["name"] != "ds8":
+            return web.Response(status=404, text="This node has no course named that.")
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        said = b""
+        while True:
+            async with self._news:
+                while said == self._line:
+                    await self._news.wait()
+                said = self._line
+            await answer.write(said)
+
+    async def _report(self, request: web.Request) -> web.Response:
+        self.reports.append(await request.json())
+        return web.json_response({})
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """For what is seen on disk only: nothing there can be awaited."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def node(course: Course, tmp_path: Path) -> AsyncIterator[PlayedNode]:
+    played = PlayedNode(course, tmp_path / "n.sock")
+    await played.start()
+    yield played
+    await played.stop()
+
+
+def config_for(tmp_path: Path, node: PlayedNode, kind: str = "plain", **more: Any) -> AgentConfig:
+    followed = (FollowedCourse("ds8", tmp_path / "home" / "ds8"),)
+    settings = {"quiet_s": 0.0, "user": "ada", "view": kind, **more}
+    return AgentConfig(followed, tmp_path / "agent", node.socket, **settings)
+
+
+@asynccontextmanager
+async def running(config: AgentConfig) -> AsyncIterator[asyncio.Task[None]]:
+    up = asyncio.Event()
+    task = asyncio.create_task(run_agent(config, ready=lambda facts: up.set()))
+    waiting = asyncio.create_task(up.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def ask(config: AgentConfig, question: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    return await asyncio.to_thread(ask_agent, config.state, question, body)
+
+
+def reads(path: Path, content: bytes) -> Callable[[], bool]:
+    return lambda: path.is_file() and path.read_bytes() == content
+
+
+async def test_commits_arrive_and_the_node_is_told(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        commit = await node.publish({"a": b"x", "lab/b": b"b"})
+        await until(lambda: any(report["commit"] == commit for report in node.reports))
+        assert (home / "a").read_bytes() == b"x"
+        commit = await node.publish({"a": b"y", "lab/b": b"b"})
+        await until(reads(home / "a", b"y"))
+        await until(lambda: node.reports[-1]["commit"] == commit)
+        report = node.reports[-1]
+        assert (report["user"], report["course"], report["kind"], report["root"]) == ("ada", "ds8", kind, str(home))
+        assert report["state"] == "up_to_date" and report["waiting"] == []
+        assert await ask(config, "status") == {"views": [report | {"updated_at": report["updated_at"]}]}
+    assert kind == "plain" or not os.path.ismount(home)
+
+
+async def test_a_waiting_merge_is_retried_by_itself(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a.txt": b"1\n2\n3\n4\n5\n"})
+        await until(reads(home / "a.txt", b"1\n2\n3\n4\n5\n"))
+        with open(home / "a.txt", "r+b") as editor:  # noqa: ASYNC230
+            editor.write(b"I")
+            editor.flush()
+            await node.publish({"a.txt": b"1\n2\n3\n4\nV\n"})
+            await until(lambda: node.reports[-1]["waiting"] == ["a.txt"])
+            assert node.reports[-1]["state"] == "waiting" and "a.txt" in node.reports[-1]["sentence"]
+        await until(reads(home / "a.txt", b"I\n2\n3\n4\nV\n"))
+        await until(lambda: node.reports[-1]["state"] == "up_to_date")
+        assert any("a.txt" in note for note in node.reports[-1]["notes"])
+
+
+async def test_update_now_does_not_wait_for_the_quiet_time(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind, quiet_s=3600.0)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a.txt": b"1\n2\n3\n4\n5\n"})
+        await until(reads(home / "a.txt", b"1\n2\n3\n4\n5\n"))
+        (home / "a.txt").write_bytes(b"I\n2\n3\n4\n5\n")
+        await node.publish({"a.txt": b"1\n2\n3\n4\nV\n"})
+        await until(lambda: node.reports[-1]["waiting"] == ["a.txt"])
+        said = await ask(config, "update", {"course": "ds8"})
+        assert said["sentence"].startswith("Up to date")
+        assert (home / "a.txt").read_bytes() == b"I\n2\n3\n4\nV\n"
+
+
+async def test_restore_by_the_control_socket(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"lab/a": b"x", "b": b"b"})
+        await until(reads(home / "lab" / "a", b"x"))
+        (home / "lab" / "a").unlink()
+        assert await asyncio.to_thread(view_of, config.state, home / "lab" / "a") == ("ds8", "lab/a")
+        said = await ask(config, "restore", {"course": "ds8", "path": "lab/a"})
+        assert "lab/a" in said["sentence"] and (home / "lab" / "a").read_bytes() == b"x"
+        for body in ({"course": "ds8", "path": "none"}, {"course": "other", "path": "a"}, {"course": "ds8"}):
+            with pytest.raises(NeedsUser):
+                await ask(config, "restore", body)
+        with pytest.raises(NeedsUser, match="none of the folders"):
+            await asyncio.to_thread(view_of, config.state, tmp_path / "elsewhere")
+
+
+async def test_a_node_that_goes_away_leaves_the_folder_and_comes_back(
+    node: PlayedNode, tmp_path: Path, kind: str
+) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a": b"x"})
+        await until(reads(home / "a", b"x"))
+        await node.stop()
+        async with asyncio.timeout(PATIENCE_S):
+            while (view := (await ask(config, "status"))["views"][0])["state"] != "offline":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert view["sentence"].startswith("The node") and (home / "a").read_bytes() == b"x"
+        await node.publish({"a": b"y"})
+        await node.start()
+        await until(reads(home / "a", b"y"))
+        await until(lambda: node.reports[-1]["state"] == "up_to_date")
+
+
+async def test_an_agent_started_again_goes_on_without_a_node(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        commit = await node.publish({"a": b"x", "b": b"b"})
+        await until(lambda: any(report["commit"] == commit for report in node.reports))
+        (home / "a").write_bytes(b"mine")
+    await node.stop()
+    async with running(config):
+        view = (await ask(config, "status"))["views"][0]
+        assert (view["commit"], view["kind"]) == (commit, kind)
+        assert ((home / "a").read_bytes(), (home / "b").read_bytes()) == (b"mine", b"b")
+
+
+async def test_a_second_agent_says_so_and_ends(node: PlayedNode, tmp_path: Path) -> None:
+    config = config_for(tmp_path, node)
+    async with running(config):
+        with pytest.raises(Stop, match="Another agent"):
+            await run_agent(config)
+        other = AgentConfig(config.courses, tmp_path / "other", node.socket, view="plain")
+        with pytest.raises(Stop, match="Another agent"):
+            await run_agent(other)
+
+
+async def test_an_unknown_course_is_said(node: PlayedNode, tmp_path: Path) -> None:
+    courses = (FollowedCourse("nope", tmp_path / "home"),)
+    async with running(AgentConfig(courses, tmp_path / "agent", node.socket, view="plain")):
+        await until(lambda: bool(node.reports) and "no course" in node.reports[-1]["sentence"])
+
+
+async def test_an_emptied_folder_is_left_alone_until_everything_is_restored(node: PlayedNode, tmp_path: Path) -> None:
+    config = config_for(tmp_path, node)
+    home = config.courses[0].root
+    tree = {f"lab/{number}": b"%d" % number for number in range(12)}
+    async with running(config):
+        commit = await node.publish(tree)
+        await until(lambda: any(report["commit"] == commit for report in node.reports))
+        (home / "lab").rename(tmp_path / "unmounted")
+        await node.publish(tree | {"new": b"n"})
+        await until(lambda: node.reports[-1]["state"] == "needs_you")
+        assert "12 files" in node.reports[-1]["sentence"] and list(home.iterdir()) == []
+        await ask(config, "restore", {"course": "ds8", "path": ""})
+        assert (home / "lab" / "3").read_bytes() == b"3" and (home / "new").read_bytes() == b"n"
+        await until(lambda: node.reports[-1]["state"] == "up_to_date")
+
+
+async def test_a_folder_that_vanished_is_said_and_taken_up_when_it_is_back(node: PlayedNode, tmp_path: Path) -> None:
+    config = config_for(tmp_path, node)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a": b"x"})
+        await until(reads(home / "a", b"x"))
+        home.rename(tmp_path / "elsewhere")
+        await node.publish({"a": b"y"})
+        await until(lambda: node.reports[-1]["state"] == "needs_you")
+        assert "not there" in node.reports[-1]["sentence"] and not home.exists()
+        (tmp_path / "elsewhere").rename(home)
+        await until(reads(home / "a", b"y"))
+
+
+async def test_a_folder_keeps_its_kind(node: PlayedNode, tmp_path: Path) -> None:
+    config = config_for(tmp_path, node, "plain")
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a": b"x"})
+        await until(reads(home / "a", b"x"))
+    async with running(config_for(tmp_path, node, None)):  # type: ignore[arg-type]
+        assert (await ask(config, "status"))["views"][0]["kind"] == "plain"
+    async with running(config_for(tmp_path, node, "overlay")):
+        view = (await ask(config, "status"))["views"][0]
+        assert view["state"] == "needs_you" and "plain" in view["sentence"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_the_process_ends_cleanly_when_told(
+    node: PlayedNode, tmp_path: Path, kind: str, how: signal.Signals
+) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with process(config) as agent:
+        await node.publish({"a": b"x"})
+        await until(reads(home / "a", b"x"))
+        agent.send_signal(how)
+        assert await agent.wait() == 0
+    assert not (config.state / "agent.sock").exists() and not os.path.ismount(home)
+
+
+async def test_a_killed_process_is_followed_by_another(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with process(config) as agent:
+        await node.publish({"a": b"x", "b": b"b"})
+        await until(reads(home / "a", b"x"))
+        (home / "b").write_bytes(b"mine")
+        agent.kill()
+        await agent.wait()
+    await node.publish({"a": b"y", "b": b"b"})
+    async with process(config):
+        await until(reads(home / "a", b"y"))
+        assert (home / "b").read_bytes() == b"mine"
+
+
+PROGRAM = """
+import asyncio, pickle, sys
+from syncd.agent.service import run_agent
+config = pickle.loads(bytes.fromhex(sys.argv[1]))
+asyncio.run(run_agent(config, ready=lambda facts: print("ready", flush=True)))
+"""
+
+
+@asynccontextmanager
+async def process(config: AgentConfig) -> AsyncIterator[asyncio.subprocess.Process]:
+    import pickle
+
+    agent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, pickle.dumps(config).hex(), stdout=asyncio.subprocess.PIPE
+    )
+    assert agent.stdout is not None
+    assert await asyncio.wait_for(agent.stdout.readline(), PATIENCE_S) == b"ready\n"
+    try:
+        yield agent
+    finally:
+        if agent.returncode is None:
+            agent.send_signal(signal.SIGTERM)
+        await agent.wait()

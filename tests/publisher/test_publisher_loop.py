@@ -1,0 +1,41 @@
+"""The whole loop over a real git server: what is saved is published, what others push comes in."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from classroom_side import Colleague, Course, Publisher, add, everything, fill, until
+
+NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+async def test_a_save_is_published_and_confirmed(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, {"lab01.ipynb": NOTEBOOK, "data/a.csv": "1,2\n"})
+    assert "2 files published" in await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"lab01.ipynb": NOTEBOOK + "\n", "notes.md": "hello"})
+        await until(lambda: course.files() == everything(folder))
+        status = await publisher.up_to_date()
+        assert status["commit"] == status["remote_commit"] == course.head()
+        assert status["recent"][0]["message"] == "Update lab01.ipynb, add notes.md"
+        assert status["recent"][0]["files"] == 2
+        (folder / "notes.md").unlink()
+        await until(lambda: course.files() == everything(folder))
+        assert course.messages()[0] == "Delete notes.md"
+
+
+async def test_what_a_colleague_pushes_comes_in_on_a_hint(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, {"a.txt": "one\ntwo\nthree\n", "old.txt": "old"})
+    await add(state, folder, course.url)
+    colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        await asyncio.to_thread(colleague.push, {"b/c.txt": "new", "old.txt": None, "a.txt": "one\ntwo\n3\n"})
+        await publisher.say("/v1/hint", {"remote": course.url})
+        wanted = {"a.txt": b"one\ntwo\n3\n", "b/c.txt": b"new"}
+        await until(lambda: everything(folder) == wanted)
+        assert (await publisher.up_to_date())["commit"] == course.head()
+        assert len(course.messages()) == 2  # nothing of ours was to be merged: no commit of ours
