@@ -40,12 +40,17 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """The student's file at this path gets a merged content (a new file: open handles keep the old)."""
+    """The student's file at this path gets a merged content (a new file: open handles keep the old).
+
+    With `source`, the file that the student has there comes to `path`, and `source` is given up; `stamp` is then that
+    of the source.  The student has nothing of their own at `path` in that case.
+    """
 
     path: RelPath
     content: bytes
     mode: Mode
     stamp: Stamp
+    source: RelPath | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,24 @@ class Wait:
     base: Entry | None
 
 
-Step = Take | Write | PutBeside | MoveBeside | Wait
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A file that the student made at `path` moves to `to`, after the folder it was in; never replaces a file."""
+
+    path: RelPath
+    to: RelPath
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """The new commit's file at `path` does not show: the student has it as `known_as`."""
+
+    path: RelPath
+    known_as: RelPath
+
+
+Step = Take | Write | PutBeside | MoveBeside | Wait | Follow | Hide
 
 
 @dataclass(frozen=True, slots=True)

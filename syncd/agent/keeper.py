@@ -25,7 +25,7 @@ from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.merge.resolve import Note
 from syncd.node.client import Ready
-from syncd.versions import Limits, Versions
+from syncd.versions import DAY_S, Limits, Versions
 from syncd.view import View
 
 _log = logging.getLogger(__name__)
@@ -48,8 +48,9 @@ class Keeper:
         self._state, self._wanted, self._quiet_s, self._known = state, wanted, quiet_s, known
         self._snapshots = Snapshots(state / "snapshots")
         self._versions = Versions(state / "versions")
+        self._pruned_at = 0.0
         self._view: View | None = None
-        self._device = 0
+        self._device: int | None = None
 
     @property
     def commit(self) -> CommitId | None:
@@ -62,14 +63,14 @@ class Keeper:
             return
         kind = choose(self._known, self._wanted, kept_kind(self._state))
         (self._state / "view").mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._versions.prune(Limits(), time.time())
+        self._prune()
         try:
             self._view = kind.open(self.root, self._state / "view", self._snapshots, self._quiet_s)
         except LookupError as problem:
             raise NeedsUser(_BASE_LOST) from problem
         self.kind = kind.name
         keep_kind(self._state, kind.name)
-        self._device = os.stat(self.root).st_dev
+        self._shown()
 
     def update(self, ready: Ready | None, update_now: bool = False) -> Report:
         """Bring the folder to the ready commit (None: retry what waits for the one it shows)."""
@@ -84,8 +85,11 @@ class Keeper:
             report = bring_up_to_date(view, snapshot, self._snapshots, self._versions, _now, update_now=update_now)
         except LookupError as problem:
             raise NeedsUser(_BASE_LOST) from problem
+        if self._device is None:
+            self._shown()
         if view.kind == "plain" and view.base is not None:
             self._snapshots.keep_copy(view.base)
+        self._prune()
         self._tell(note for note in report.notes if note.path not in report.waiting)
         return report
 
@@ -109,9 +113,10 @@ class Keeper:
 
     def is_dead(self) -> bool:
         """Whether the folder's mount is gone or nobody answers for it any more.  Any thread."""
-        if self._view is None or self._view.kind == "plain":
+        if self._view is None or self._view.kind == "plain" or self._device is None:
             return False
         try:
+            os.statvfs(self.root)  # goes to whoever serves the mount; stat may be answered from the kernel's caches
             return os.stat(self.root).st_dev != self._device
         except OSError as problem:
             return problem.errno in (errno.ENOTCONN, errno.ENOENT, errno.ECONNABORTED)
@@ -123,7 +128,7 @@ class Keeper:
 
     def close(self) -> None:
         """Close the view: an overlay is unmounted."""
-        view, self._view = self._view, None
+        view, self._view, self._device = self._view, None, None
         if view is not None:
             view.close()
 
@@ -131,6 +136,18 @@ class Keeper:
         self.open()
         assert self._view is not None
         return self._view
+
+    def _prune(self) -> None:
+        """Hold the versions within their limits, once a day."""
+        now = time.time()
+        if now - self._pruned_at > DAY_S:
+            self._pruned_at = now
+            self._versions.prune(Limits(), now)
+
+    def _shown(self) -> None:
+        """Remember the mount: it is there from the first commit on."""
+        if self._view is not None and self._view.base is not None:
+            self._device = os.stat(self.root).st_dev
 
     def _start_over(self, view: View, ready: Ready | None) -> str:
         if not isinstance(view, PlainView) or ready is None:

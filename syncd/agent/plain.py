@@ -153,6 +153,7 @@ class PlainView:
                 elif base == replace(self._base, number=base.number):
                     return prepared.refused
             except BaseException:
+                self._records.end()  # first: a journal without its staged contents would leave copies out
                 staging.clear()
                 raise
             made_not = self._carry_out(root, journal)

@@ -4,7 +4,7 @@ The same for every kind of view.  Nothing here writes into the folder but `View.
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,9 @@ from enum import Enum
 from syncd.agent.intent import changes_to
 from syncd.blobs import Snapshot
 from syncd.core.beside import MY_COPY, beside
-from syncd.core.entry import BlobId, Change, CommitId, RelPath, inside, parents
+from syncd.core.entry import BlobId, CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser
-from syncd.core.plan import Side, plan
+from syncd.core.plan import Action, Decision, Side, plan
 from syncd.manifest import Manifest
 from syncd.merge.resolve import Note, Parties, Resolution, resolve
 from syncd.versions import Versions
@@ -71,22 +71,24 @@ def bring_up_to_date(
     changed = 0
     before: frozenset[RelPath] | None = None
     for _ in range(_TRIES):
+        if view.base == snapshot.commit and not view.waiting:
+            break
         old = snapshots(view.base).manifest if view.base is not None else None
         if old is not None and _holds_files(old) and not _holds_files(snapshot.manifest):
             return _refusal(view)
         seen = view.observe()
         theirs = changes_to(old, snapshot.manifest, view.waiting)
-        if not theirs and not view.waiting and view.base == snapshot.commit:
-            break
+        decisions = plan({path: mine.change for path, mine in seen.items()}, theirs, Side.STUDENT)
         try:
-            resolution = _resolved(view, snapshot, seen, theirs, clock, update_now)
+            resolution = _resolved(view, snapshot, seen, decisions, clock, update_now)
             _keep_what_goes(view, seen, resolution.steps, versions, clock)
         except FileNotFoundError:
             continue  # a file of the student's went away under us: look again
         refused = _apply(view, Update(snapshot, resolution.steps))
-        waits = {step.path for step in resolution.steps if isinstance(step, Wait)}
         notes |= {note.path: note for note in resolution.notes if note.path not in refused}
-        changed += sum(1 for path in theirs if path not in refused and path not in waits)
+        as_before = {decision.path for decision in decisions if decision.action is Action.KEEP}
+        as_before |= {step.path for step in resolution.steps if isinstance(step, Wait)} | refused
+        changed += len(theirs.keys() - as_before)
         if not refused or refused == before:
             break
         before = refused
@@ -124,11 +126,10 @@ def _resolved(
     view: View,
     snapshot: Snapshot,
     seen: Mapping[RelPath, Mine],
-    theirs: Mapping[RelPath, Change],
+    decisions: Sequence[Decision],
     clock: Clock,
     update_now: bool,
 ) -> Resolution:
-    decisions = plan({path: mine.change for path, mine in seen.items()}, theirs, Side.STUDENT)
     touched = {path for decision in decisions for path in (decision.path, *decision.moved)}
     busy = frozenset() if update_now else view.busy(touched & seen.keys())
     stamps = {path: mine.stamp for path, mine in seen.items()}

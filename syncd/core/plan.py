@@ -40,7 +40,8 @@ class Decision:
     """One path's fate.  `case` is the number in MERGE_SPEC.
 
     With TAKE_MINE_BESIDE, `moved` names the files of mine that go beside (below `path`, if mine is a folder).
-    With a rename, `source` is where mine is now, and `hides` the name of theirs that does not appear.
+    With a rename, `origin` is the file's path in the base, `source` where mine is now, and `hides` the name of theirs
+    that does not appear.
     """
 
     case: str
@@ -51,6 +52,7 @@ class Decision:
     theirs: Entry | None
     moved: tuple[RelPath, ...] = ()
     source: RelPath | None = None
+    origin: RelPath | None = None
     hides: RelPath | None = None
 
 
@@ -136,14 +138,14 @@ def _renamed(
         if m == old:
             there = mine.get(n)
             if there is None or there.now is None:
-                out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old))
+                out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old, origin=old))
                 done |= {old, n}
         elif n == old:
-            out.append(Decision("S15", m, Action.MERGE, base, my.now, their.now, source=m))
+            out.append(Decision("S15", m, Action.MERGE, base, my.now, their.now, source=m, origin=old))
             done.add(old)
         else:
             hides = None if m == n else n
-            out.append(Decision("S16", m, Action.MERGE, base, my.now, their.now, source=m, hides=hides))
+            out.append(Decision("S16", m, Action.MERGE, base, my.now, their.now, source=m, origin=old, hides=hides))
             done.add(n)
     return out, done
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,7 +100,7 @@ class History:
         with self._writing():
             if len(start) <= _SMALL:
                 return BlobId(str(self._repo.create_blob(start)))
-            return BlobId(str(self._repo.create_blob_fromiobase(_Joined(start, source))))  # type: ignore[arg-type]
+            return BlobId(str(self._repo.create_blob_fromiobase(_Joined(start, source))))
 
     def store_bytes(self, content: bytes) -> BlobId:
         """Keep a content that is in memory; its id."""
@@ -315,17 +315,17 @@ class History:
         return at.time
 
 
-class _Joined:
+class _Joined(RawIOBase):
     """What was read already, and the rest, as one stream."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self._start, self._rest = BytesIO(start), rest
 
+    def readable(self) -> bool:
+        return True
+
     def read(self, size: int = -1) -> bytes:
         return self._start.read(size) or self._rest.read(size)
-
-    def close(self) -> None:
-        """The owner of the file closes it."""
 
 
 def is_branch_name(name: str) -> bool:

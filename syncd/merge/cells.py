@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncd.merge.fields import Clash, Strings, Value, key_order, merge_fields
-from syncd.merge.fields import Object as FieldsObject
+from syncd.merge.fields import Clash, Object, Strings, Value, key_order, merge_fields
 from syncd.merge.json_text import Piece
 from syncd.merge.notebook import Cell, same_cell, same_outputs
 from syncd.merge.text import merge_text
@@ -116,7 +115,7 @@ def _by_member(base: Cell | None, mine: Cell, theirs: Cell) -> MergedCell:
     ordered = {key: members[key] for key in key_order(here, members) if key in members}
     if ordered == dict(here):
         return MergedCell(mine.piece, mine.source, tuple(kept))
-    return MergedCell(FieldsObject(ordered), source.text, tuple(kept), taken=True)
+    return MergedCell(Object(ordered), source.text, tuple(kept), taken=True)
 
 
 def text_like(like: Piece, text: str) -> Value:
@@ -126,15 +125,26 @@ def text_like(like: Piece, text: str) -> Value:
     return Strings(tuple(text.splitlines(keepends=True)))
 
 
+def source_like(value: Value, cell: Cell, form: type) -> Value:
+    """A merged cell with its source as one string or as a list of lines, as `form` says."""
+    members = value.members() if isinstance(value, Piece) else value.members if isinstance(value, Object) else {}
+    source = members.get(cell.source_key)
+    if not isinstance(source, Piece) or isinstance(source.value, form):
+        return value
+    text = source.value if isinstance(source.value, str) else "".join(source.value)
+    new: Value = text if form is str else Strings(tuple(text.splitlines(keepends=True)))
+    return Object({key: new if key == cell.source_key else item for key, item in members.items()})
+
+
 def _still_shown(merged: Value, here: Mapping[str, Piece], there: Mapping[str, Piece], source: str) -> Value:
     """The attachments, with those that theirs took away but the merged source still shows."""
-    if not isinstance(merged, FieldsObject) or "attachments" not in here:
+    if not isinstance(merged, Object) or "attachments" not in here:
         return merged
     members = dict(merged.members)
     for name, piece in here["attachments"].members().items():
         if name not in members and "attachment:" + name in source:
             members[name] = piece
-    return FieldsObject(members)
+    return Object(members)
 
 
 def _rule(path: tuple[str, ...]) -> Clash:

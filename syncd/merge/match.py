@@ -56,7 +56,7 @@ def match_cells(old: Sequence[Cell], new: Sequence[Cell]) -> Matching:
     _same_in_order(found)
     _same_elsewhere(found)
     if found.open_old() and found.open_new():
-        _alike(found, _gaps(found))
+        _alike(found)
     if found.open_old() and found.open_new():
         _filled_in(found)
     return found
@@ -173,35 +173,39 @@ def _rising(pairs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     return (pair for pair, stays in zip(pairs, still, strict=True) if stays)
 
 
-def _alike(found: Matching, gaps: Sequence[Gap]) -> None:
-    """Pair cells that were edited: by the words they share, the surest first."""
-    words = {side: {n: _words(cells[n]) for n in rest} for side, cells, rest in _sides(found)}
-    place: dict[tuple[int, int], int] = {}
-    candidates: set[tuple[int, int]] = set()
-    for number, (left, right) in enumerate(gaps):
-        place.update({(0, n): number for n in left})
-        place.update({(1, n): number for n in right})
-        if len(left) <= _SMALL_GAP and len(right) <= _SMALL_GAP:
-            candidates.update((o, n) for o in left for n in right)
-        else:
-            candidates.update(zip(left, right, strict=False))
-            candidates.update(zip(reversed(left), reversed(right), strict=False))
-    candidates.update(_sharing(words[0], words[1]))
+def _alike(found: Matching) -> None:
+    """Pair cells that were edited, by the words they share: first within each gap, then across them."""
+    words = tuple({n: _words(cells[n]) for n in rest} for cells, rest in _open(found))
     weights = _weights([words[0].values(), words[1].values()])
     rated = []
-    for o, n in candidates:
-        if found.strangers(o, n):
-            continue
+    for o, n in _nearby(_gaps(found)):
         held, shared = _likeness(words[0][o], words[1][n], weights)
-        near = place.get((0, o)) == place.get((1, n)) and found.old[o].kind == found.new[n].kind
-        if held >= _ALIKE if near else shared >= _ALIKE_ELSEWHERE:
-            rated.append((-held - shared - near / 4, abs(o - n), o, n))
+        alike = held >= _ALIKE if found.old[o].kind == found.new[n].kind else shared >= _ALIKE_ELSEWHERE
+        if alike and not found.strangers(o, n):
+            rated.append((-held - shared, abs(o - n), o, n))
+    for _, _, o, n in sorted(rated):
+        found.pair(o, n)
+    left = [{n: side[n] for n in rest} for side, (_, rest) in zip(words, _open(found), strict=True)]
+    rated = []
+    for o, n in _sharing(*left):
+        held, shared = _likeness(words[0][o], words[1][n], weights)
+        if shared >= _ALIKE_ELSEWHERE and not found.strangers(o, n):
+            rated.append((-shared, abs(o - n), o, n))
     for _, _, o, n in sorted(rated):
         found.pair(o, n)
 
 
-def _sides(found: Matching) -> list[tuple[int, Sequence[Cell], list[int]]]:
-    return [(0, found.old, found.open_old()), (1, found.new, found.open_new())]
+def _open(found: Matching) -> list[tuple[Sequence[Cell], list[int]]]:
+    return [(found.old, found.open_old()), (found.new, found.open_new())]
+
+
+def _nearby(gaps: Iterable[Gap]) -> Iterator[tuple[int, int]]:
+    """All pairs of a small gap; of a large one those in the same place counted from either end."""
+    for left, right in gaps:
+        if len(left) <= _SMALL_GAP and len(right) <= _SMALL_GAP:
+            yield from ((o, n) for o in left for n in right)
+        else:
+            yield from {*zip(left, right, strict=False), *zip(reversed(left), reversed(right), strict=False)}
 
 
 def _words(cell: Cell) -> frozenset[str]:

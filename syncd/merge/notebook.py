@@ -120,7 +120,7 @@ def _cell(piece: Piece, major: int) -> Cell:
         raise BrokenJson("a cell's source, metadata or id is of another type")
     if not isinstance(outputs, list) or not isinstance(value.get("attachments", {}), dict):
         raise BrokenJson("a cell's outputs or attachments are of another type")
-    return Cell(piece, kind, source, name, tuple(_names(metadata)))
+    return Cell(piece, kind, source, name, tuple(_names(metadata)) if metadata else ())
 
 
 def _names(metadata: dict[str, Any]) -> Iterable[str]:
@@ -133,7 +133,12 @@ def _names(metadata: dict[str, Any]) -> Iterable[str]:
 
 def same_cell(a: Cell, b: Cell) -> bool:
     """Whether two cells differ in nothing but what Jupyter changes on save."""
-    return a.piece.text == b.piece.text or (a.kind == b.kind and a.source == b.source and same_rest(a, b))
+    if a.kind != b.kind or a.source != b.source:
+        return False
+    one, two = dict(a.value), dict(b.value)
+    one.pop("id", None)
+    two.pop("id", None)
+    return one == two or same_rest(a, b)
 
 
 def same_rest(a: Cell, b: Cell) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncd.merge.cells import MergedCell, changed_by_hand, merge_cell
-from syncd.merge.fields import Clash, merge_fields
+from syncd.merge.cells import MergedCell, changed_by_hand, merge_cell, source_like
+from syncd.merge.fields import Clash, Value, merge_fields
 from syncd.merge.ids import name_cells
 from syncd.merge.json_text import Piece
 from syncd.merge.match import Matching, match_cells
@@ -56,7 +56,9 @@ def merge_notebooks(base: Notebook | None, mine: Notebook, theirs: Notebook) -> 
     order = merge_order(orders[0], orders[1], orders[2], set(cells))
     minor = max(mine.minor, theirs.minor)
     places = {id(cell): n for n, cell in enumerate(mine.cells)}
-    values = [cells[n].value for n in order]
+    forms = {type(cell.value[cell.source_key]) for cell in mine.cells}
+    form = forms.pop() if len(forms) == 1 else None
+    values = [_in_form(nodes[n], cells[n].value, form) for n in order]
     if mine.major == 4 and minor >= 5:
         values = name_cells(
             values,
@@ -73,6 +75,13 @@ def merge_notebooks(base: Notebook | None, mine: Notebook, theirs: Notebook) -> 
     if settings:
         taken.append("the notebook's settings")
     return MergedNotebook((BOM if mine.mark else "") + frame, tuple(kept), tuple(taken))
+
+
+def _in_form(node: _Node, value: Value, form: type | None) -> Value:
+    """Theirs' source as mine's are written, all in one string or line by line; in a mixed notebook as it is."""
+    if form is None or node.theirs is None or isinstance(node.theirs.value[node.theirs.source_key], form):
+        return value
+    return source_like(value, node.theirs, form)
 
 
 def _id(cell: Cell | None) -> str:

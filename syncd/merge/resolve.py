@@ -5,7 +5,7 @@ The result is data: steps for the folder, and notes that tell the person in plai
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from syncd.core.beside import INSTRUCTORS_VERSION, MY_COPY, beside, conflicted_c
 from syncd.core.entry import BlobId, Entry, Mode, RelPath
 from syncd.core.plan import Action, Decision, Side
 from syncd.merge.files import Merged, merge_file, same_work
-from syncd.view import MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+from syncd.view import Follow, Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
 
 
 class Contents(Protocol):
@@ -77,13 +77,21 @@ def resolve(
     """
     work = _Resolving(contents, stamps, parties, when)
     for decision in decisions:
-        touched = [path for path in (decision.path, *decision.moved) if path in busy and path in stamps]
-        if touched and decision.action is not Action.KEEP:
-            work.steps.extend(Wait(path, decision.base) for path in touched)
+        mine = (decision.source or decision.path, *decision.moved)
+        if decision.action is not Action.KEEP and any(path in busy and path in stamps for path in mine):
+            work.steps.extend(_waits(decision))
             work.tell(decision, "an update waits until you have saved and closed it.")
         else:
             work.settle(decision)
     return Resolution(tuple(work.steps), tuple(work.notes))
+
+
+def _waits(decision: Decision) -> list[Wait]:
+    """All of a decision waits: what goes aside goes whole, and until then the name is still mine."""
+    if decision.origin is None:
+        return [Wait(path, decision.base) for path in dict.fromkeys((decision.path, *decision.moved))]
+    theirs = decision.path if decision.source == decision.origin else decision.hides
+    return [Wait(decision.origin, decision.base), *([Wait(theirs, None)] if theirs else [])]
 
 
 class _Resolving:
@@ -114,6 +122,8 @@ class _Resolving:
                 self._mine_beside(decision)
             case Action.NEWER:
                 self._newer(decision, None)
+            case Action.FOLLOW:
+                self._follow(decision)
 
     def _take(self, decision: Decision) -> None:
         self.steps.append(Take(decision.path, self.stamps.get(decision.path)))
@@ -132,22 +142,26 @@ class _Resolving:
         was, now = self.contents.blob(base.blob), self.contents.mine(path)
         return was is not None and now is not None and same_work(path, was, now)
 
+    def _follow(self, decision: Decision) -> None:
+        assert decision.source
+        self.steps.append(Follow(decision.source, decision.path, self.stamps[decision.source]))
+        self.tell(decision, f"moved along with the folder, which {self._they} renamed.")
+
     def _merge(self, decision: Decision) -> None:
+        if decision.hides:
+            self.steps.append(Hide(decision.hides, decision.path))
         base, mine, theirs = decision.base, decision.mine, decision.theirs
         assert base and mine and theirs  # a MERGE decision is edited against edited
         mode = mine.mode if mine.mode != base.mode else theirs.mode
+        where = decision.source or decision.path
         if mine.is_link or theirs.is_link or base.is_link:
             self._newer(decision, None)
         elif mine.blob == theirs.blob or mine.blob == base.blob:
-            self._place(decision, None, theirs, mode)
+            self._theirs(decision, theirs, mode)
         elif theirs.blob == base.blob:
-            if mode != mine.mode:
-                content = self.contents.mine(decision.path)
-                if content is not None:
-                    self.steps.append(Write(decision.path, content, mode, self.stamps[decision.path]))
+            self._mine(decision, None, mode)
         else:
-            was, now = self.contents.blob(base.blob), self.contents.mine(decision.path)
-            new = self.contents.blob(theirs.blob)
+            was, now, new = self.contents.blob(base.blob), self.contents.mine(where), self.contents.blob(theirs.blob)
             if was is None or now is None or new is None:
                 self._newer(decision, None)
                 return
@@ -161,39 +175,68 @@ class _Resolving:
                 self._newer(decision, (merged, now, mode))
             else:
                 if merged.content == new:
-                    self._place(decision, None, theirs, mode)
-                elif merged.content != now or mode != mine.mode:
-                    self._place(decision, merged.content, theirs, mode)
+                    self._theirs(decision, theirs, mode)
+                else:
+                    self._mine(decision, None if merged.content == now else merged.content, mode)
                 if not same_work(decision.path, was, now):
                     self.tell(decision, f"your changes and those of {self._they} were merged.", merged=merged)
 
-    def _place(self, decision: Decision, content: bytes | None, theirs: Entry, mode: Mode) -> None:
-        """A merged content, or theirs as it is (None), with the merged mode."""
-        stamp = self.stamps[decision.path]
-        if content is None and mode == theirs.mode:
-            self.steps.append(Take(decision.path, stamp))
+    def _theirs(self, decision: Decision, theirs: Entry, mode: Mode) -> None:
+        """Theirs as it is, with the merged mode, under the name that the decision gives the file."""
+        stamp = self.stamps[decision.source or decision.path]
+        in_commit = decision.source in (None, decision.origin)  # else the name is one that only I use
+        if in_commit and mode == theirs.mode:
+            self._take_theirs(decision, stamp)
             return
-        if content is None:
-            content = self.contents.blob(theirs.blob)
-        if content is None:  # too large to hold: theirs with their mode
+        content = self.contents.blob(theirs.blob)
+        if content is not None:
+            self._mine(decision, content, mode)
+        elif in_commit:  # too large to hold: theirs with their mode
+            self._take_theirs(decision, stamp)
+        else:
+            self._newer(decision, None)
+
+    def _take_theirs(self, decision: Decision, stamp: Stamp) -> None:
+        if decision.source is None:
             self.steps.append(Take(decision.path, stamp))
         else:
-            self.steps.append(Write(decision.path, content, mode, stamp))
+            self.steps.extend([Take(decision.path, None), Take(decision.source, stamp)])
+
+    def _mine(self, decision: Decision, content: bytes | None, mode: Mode) -> bool:
+        """My file with a merged content (None: its own), under the name that the decision gives it.
+
+        False if it can't be brought there, being too large to hold: it stays where it is, as an edit does.
+        """
+        source = decision.source if decision.source != decision.path else None
+        stamp = self.stamps[decision.source or decision.path]
+        assert decision.mine
+        if content is None and source is None and mode == decision.mine.mode:
+            return True
+        if content is None:
+            content = self.contents.mine(decision.source or decision.path)
+        if content is None:
+            return False
+        self.steps.append(Write(decision.path, content, mode, stamp, source))
+        return True
 
     def _newer(self, decision: Decision, partly: tuple[Merged, bytes, Mode] | None) -> None:
         """Both changed the same place (or it can't be merged): one keeps the name, the other goes beside whole."""
         mine, theirs = decision.mine, decision.theirs
         assert mine and theirs
-        case = decision.case if self.student or decision.case == "I5" else "I3"
         if self.student:
             case = "S4" if partly else "S5"
-        decision = Decision(case, decision.path, decision.action, decision.base, mine, theirs)
+        else:
+            case = decision.case if decision.case == "I5" else "I3"
+        decision = replace(decision, case=case)
         merged = partly[0] if partly else None
         if self.student or self.parties.mine_is_newer(decision.path):
             label = INSTRUCTORS_VERSION if self.student else conflicted_copy(self.parties.theirs)
+            mode = partly[2] if partly else mine.mode
+            if not self._mine(
+                decision, merged.content if partly and merged and merged.content != partly[1] else None, mode
+            ):
+                return  # theirs shows under its new name, mine under the old one
             to = self._put(decision.path, label, theirs)
-            if partly and merged and merged.content != partly[1]:
-                self.steps.append(Write(decision.path, merged.content, partly[2], self.stamps[decision.path]))
             where = f" ({', '.join(merged.kept)})" if merged else ""
             self.tell(
                 decision,

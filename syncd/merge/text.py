@@ -228,13 +228,11 @@ class _Edit:
         for hunk in self.hunks:
             first, end = hunk.new - self.first, hunk.new_end - self.first
             near = [changes[n] for n in range(bisect_left(ends, first), bisect_right(starts, end))]
-            if first < end:
-                if any((c.old < end and first < c.old_end) or first < c.old == c.old_end < end for c in near):
-                    return False
-            elif hunk.old_end - hunk.old == self.place.end - self.place.first:
+            if any((c.old < end and first < c.old_end) or first < c.old == c.old_end < end for c in near):
+                return False
+            if first == end and hunk.old_end - hunk.old == self.place.end - self.place.first:
                 return False  # the other side kept something in the very lines that this one deleted
-            else:
-                gone = set(BytesIO(base.lines(hunk.old, hunk.old_end)))
-                if any(gone.intersection(BytesIO(there.lines(c.new, c.new_end))) for c in near):
-                    return False
+            gone = set(BytesIO(base.lines(hunk.old, hunk.old_end)))
+            if gone and any(gone.intersection(BytesIO(there.lines(c.new, c.new_end))) for c in near):
+                return False
         return True

@@ -32,7 +32,6 @@ from syncd.publisher.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
-_LOOK_FOR_FOLDER_S = 2.0
 _ROUNDS = 6
 
 
@@ -50,6 +49,8 @@ class Timing:
     """The whole folder is looked at this often at least."""
     ask_again_s: float = 300.0
     """After a "no" of the remote that only a person can change."""
+    presence_s: float = 5.0
+    """How often to see whether the folder is still there (or there again): one stat."""
 
 
 class FolderSync:
@@ -129,7 +130,7 @@ class FolderSync:
         reconciled = -self._timing.reconcile_s
         while True:
             if not await self._open():
-                await asyncio.sleep(_LOOK_FOR_FOLDER_S)
+                await asyncio.sleep(self._timing.presence_s)
                 reconciled = -self._timing.reconcile_s
                 continue
             now = time.monotonic()
@@ -151,12 +152,7 @@ class FolderSync:
             if self._watch is None or not self._watch.alive or identity != self._watched:
                 if self._watch is not None:
                     await asyncio.to_thread(self._watch.close)
-                loop = asyncio.get_running_loop()
-
-                def wake() -> None:
-                    loop.call_soon_threadsafe(self._events.set)
-
-                self._watch = await asyncio.to_thread(Watch, self.folder.path, wake)
+                self._watch = await self._start_watching()
                 self._watched = identity
                 self._now.slow_watch = self._watch.sentence
                 await self._disk.do(self._local.recover)
@@ -166,6 +162,20 @@ class FolderSync:
             return False
         self._now.missing = None
         return True
+
+    async def _start_watching(self) -> Watch:
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._events.set)
+
+        starting = asyncio.create_task(asyncio.to_thread(Watch, self.folder.path, wake))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.to_thread((await starting).close)
+            raise
 
     def _identity(self) -> tuple[int, int]:
         with self._local.here as here:
@@ -189,7 +199,7 @@ class FolderSync:
         """Until an event, the next path that is due, or the next full look; the folder is looked for now and then."""
         now = time.monotonic()
         next_at = self._settle.next_at()
-        until = min(reconcile_at, now + 30.0, next_at if next_at is not None else reconcile_at)
+        until = min(reconcile_at, now + self._timing.presence_s, next_at if next_at is not None else reconcile_at)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._events.wait(), max(0.0, until - now))
 
@@ -205,7 +215,7 @@ class FolderSync:
         except (TryAgain, NeedsUser, OSError) as problem:
             self._meant = meant
             self._now.trouble = str(problem)
-            await asyncio.sleep(_LOOK_FOR_FOLDER_S)
+            await asyncio.sleep(self._timing.presence_s)
             self._look_again()
             return
         was_held = self._now.held is not None

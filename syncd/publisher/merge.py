@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from syncd.core.beside import conflicted_copy, is_beside
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.plan import Side, plan
 from syncd.folder.root import InTheWay
@@ -54,7 +55,10 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
                 edits[path] = Entry(blob, mode)
             case MoveBeside(path, to, moved):
                 for each in moved:
-                    edits[RelPath(to + each[len(path) :])] = history.entry(ours, each)
+                    entry = history.entry(ours, each)
+                    # After a crash the copy may lie there already: it is not made twice.
+                    if each != path or not _is_beside_already(here, ours, path, entry):
+                        edits[RelPath(to + each[len(path) :])] = entry
                     edits[each] = None
                 edits[path] = history.entry(theirs, path)
     before = history.tree_id(ours)
@@ -75,6 +79,17 @@ def _carried(here: Workspace, base: CommitId | None, theirs: CommitId) -> dict[R
         if any(item is not None and item.entry is None for item in (was, now)) or not here.syncs(path):
             out[path] = now
     return out
+
+
+def _is_beside_already(here: Workspace, ours: CommitId | None, path: RelPath, entry: Entry | None) -> bool:
+    above = path.rpartition("/")[0]
+    tree = here.history.item(ours, above)
+    items = here.history.items(tree.id) if tree is not None and tree.is_folder else {}
+    return any(
+        item.entry == entry
+        and is_beside(name.decode("utf-8", "surrogateescape"), path, conflicted_copy(here.author.name))
+        for name, item in items.items()
+    )
 
 
 def _is_newer(here: Workspace, path: RelPath, ours: CommitId | None, theirs: CommitId, base: CommitId | None) -> bool:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from watchdog import events
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -38,6 +39,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
     DirDeletedEvent,
+    # Changed rights are events of their own since watchdog 7, before that they count as modified.
+    *(getattr(events, name) for name in ("FileAttribEvent", "DirAttribEvent") if hasattr(events, name)),
 ]
 _POLL_S = 5.0
 _MOST = 50_000
@@ -85,7 +88,8 @@ class Watch:
     def note(self, path: str | bytes) -> None:
         """Something happened at an absolute path."""
         text = os.fsdecode(path)
-        if text == self._top:
+        if text == self._top:  # the folder itself went away, or its rights changed
+            self.lose()
             return
         if not text.startswith(self._top + os.sep):
             return

@@ -7,7 +7,47 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
-WORDS = ["table", "array", "mean", "sample", "resample", "percentile", "birth", "weight", "plot", "histogram", "join", "group", "pivot", "apply", "column", "rows", "estimate", "parameter", "statistic", "bootstrap", "confidence", "interval", "regression", "residual", "slope", "correlation", "classify", "neighbour", "distance", "training", "proportion", "simulate", "probability", "hypothesis", "null", "permutation", "bins", "range", "legend"]
+WORDS = [
+    "table",
+    "array",
+    "mean",
+    "sample",
+    "resample",
+    "percentile",
+    "birth",
+    "weight",
+    "plot",
+    "histogram",
+    "join",
+    "group",
+    "pivot",
+    "apply",
+    "column",
+    "rows",
+    "estimate",
+    "parameter",
+    "statistic",
+    "bootstrap",
+    "confidence",
+    "interval",
+    "regression",
+    "residual",
+    "slope",
+    "correlation",
+    "classify",
+    "neighbour",
+    "distance",
+    "training",
+    "proportion",
+    "simulate",
+    "probability",
+    "hypothesis",
+    "null",
+    "permutation",
+    "bins",
+    "range",
+    "legend",
+]
 
 
 def lab(rng: random.Random, cells: int = 30, minor: int = 4) -> Json:

@@ -113,9 +113,7 @@ def test_lines_where_git_merges_come_out_as_git_merges_them(tmp_path: Path) -> N
         for name, content in (("mine", sides[0]), ("base", b"".join(base)), ("theirs", sides[1])):
             (tmp_path / name).write_bytes(content)
             names.append(str(tmp_path / name))
-        run = subprocess.run(
-            [git, "merge-file", "-p", *names], capture_output=True, check=False
-        )
+        run = subprocess.run([git, "merge-file", "-p", *names], capture_output=True, check=False)
         if run.returncode == 0:
             merged = merge_file(NOTES, b"".join(base), *sides)
             assert merged is not None and merged.kept == ()
