@@ -15,6 +15,8 @@ from syncd.view import Mine, Stamp
 
 _PIECE = 1 << 20
 _HASHED = 100_000
+_REMOVED = b".fuse_hidden"
+"""What libfuse calls a file that was removed while open (the mfusepy engine only)."""
 
 StatKey = tuple[int, int, int, int]
 
@@ -143,6 +145,8 @@ class Observer:
         except PermissionError:
             return
         for name, is_folder in names:
+            if name.startswith(_REMOVED):
+                continue
             path = folder + b"/" + name if folder else name
             where = RelPath(os.fsdecode(path))
             index = self.manifest.find(where)

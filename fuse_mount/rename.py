@@ -10,7 +10,7 @@ import time
 
 from fuse_mount.entries import drop_folder, hiding, keep_for_holders
 from fuse_mount.layer import Change, Origin, origin_change
-from fuse_mount.lower import LowerRef, LowerStat
+from fuse_mount.lower import LowerStat
 from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import NAME_MAX, Overlay
 from fuse_mount.syscalls import Rename
@@ -31,13 +31,13 @@ def rename(overlay: Overlay, folder: Folder, name: bytes, to: Folder, new: bytes
     target = overlay.lookup(to, new)
     if flags is Rename.NOREPLACE and target is not None:
         raise _fail(errno.EEXIST)
+    if flags is Rename.EXCHANGE and target is None:
+        raise _fail(errno.ENOENT)
     if _leads_through(to, node):
         raise _fail(errno.EINVAL)
     if target is node:
         return
-    if flags is Rename.EXCHANGE:
-        if target is None:
-            raise _fail(errno.ENOENT)
+    if flags is Rename.EXCHANGE and target is not None:
         if _leads_through(folder, target):
             raise _fail(errno.EINVAL)
         _exchange(overlay, node, folder, name, target, to, new)
@@ -192,18 +192,14 @@ def _folder_changes(overlay: Overlay, node: Folder, to: Folder, new: bytes) -> l
     old_path, new_path = node.path(), to.path_of(new)
     old, goal = os.fsdecode(old_path), os.fsdecode(new_path)
     layer = overlay.layer
-    own_old, own_new = overlay.below(node.parent, node.name), overlay.below(to, new)
+    own_old = overlay.below(node.parent, node.name)
     lower = overlay.lower_of(node)
     changes: list[Change] = []
     if layer.below(new_path):
         changes.append(("clear", goal))
     if layer.below(old_path) or old_path in layer.hidden or old_path in layer.redirects:
         changes += [("show", goal), ("move", old, goal), ("show", goal)]
-    source = _redirect_of(overlay, node) if lower is not None else None
-    if source is not None and own_new is not None and source == _lower_path(overlay, to, new):
-        changes.append(("show", goal))
-    else:
-        changes += _bottom(new_path, source, own_new)
+    changes += _bottom(overlay, to, new, _redirect_of(overlay, node) if lower is not None else None)
     if own_old is not None:
         changes.append(("hide", old))
     return changes
@@ -215,11 +211,14 @@ def _redirect_of(overlay: Overlay, node: Folder) -> bytes:
     return known if known is not None else _lower_path(overlay, node.parent, node.name)
 
 
-def _bottom(path: bytes, lower: bytes | None, own: LowerRef | None) -> list[Change]:
-    """What a path's own record must be so that this lower folder, or none, lies below it."""
-    if lower is not None:
-        return [("redirect", os.fsdecode(path), os.fsdecode(lower))]
-    return [("hide-own", os.fsdecode(path))] if own is not None else []
+def _bottom(overlay: Overlay, folder: Folder, name: bytes, source: bytes | None) -> list[Change]:
+    """What a name's own record must be so that this lower folder, or none, lies below it."""
+    path, own = os.fsdecode(folder.path_of(name)), overlay.below(folder, name)
+    if source is None:
+        return [("hide-own", path)] if own is not None else []
+    if own is not None and source == _lower_path(overlay, folder, name):
+        return [("show", path)]
+    return [("redirect", path, os.fsdecode(source))]
 
 
 def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, to: Folder, new: bytes) -> None:
@@ -234,12 +233,9 @@ def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, t
             overlay.copy_up(node)
     a_path, b_path = folder.path_of(name), to.path_of(new)
     bottoms = []
-    for node, path, own in (
-        (a, b_path, overlay.below(to, new)),
-        (b, a_path, overlay.below(folder, name)),
-    ):
+    for node, place in ((a, (to, new)), (b, (folder, name))):
         is_merged = isinstance(node, Folder) and overlay.lower_of(node) is not None
-        bottoms += _bottom(path, _redirect_of(overlay, node) if is_merged else None, own)  # type: ignore[arg-type]
+        bottoms += _bottom(overlay, *place, _redirect_of(overlay, node) if is_merged else None)  # type: ignore[arg-type]
     one, two = os.fsdecode(a_path), os.fsdecode(b_path)
     changes: list[Change] = [("swap", one, two), ("show", one), ("show", two)]
     changes += [("forget-origin", one), ("forget-origin", two), *bottoms]

@@ -69,7 +69,7 @@ class Switch:
         for end in range(1, len(names) + 1):
             folder = b"/".join(names[:end])
             if folder in self._layer.redirects:
-                self._settle(folder)
+                self._settle(folder, path)
         for end in range(1, len(names) + 1):
             folder = b"/".join(names[:end])
             if folder in self._layer.hidden:
@@ -85,11 +85,11 @@ class Switch:
             for child in self.old.children(index):
                 yield self.old.record(child).name
 
-    def _settle(self, folder: bytes) -> None:
-        """End a redirect: all that shows through it becomes the student's own."""
+    def _settle(self, folder: bytes, given_up: bytes) -> None:
+        """End a redirect: all that shows through it becomes the student's own, but for one path."""
         node = self.overlay.at(folder)
         if isinstance(node, Folder):
-            own_all(self.overlay, folder)
+            own_all(self.overlay, folder, given_up)
         for path in self._layer.below(folder):
             if path in self._layer.redirects or path in self._layer.hidden:
                 self.record(("show", os.fsdecode(path)))
@@ -101,23 +101,24 @@ class Switch:
         """Adjust whiteouts and redirects to what a commit changes; `named` paths are settled by steps."""
         layer = self._layer
         if layer.redirects:
-            self._follow_redirects(theirs)
+            self._follow_redirects(theirs, named)
         if not layer.hidden and not layer.redirects:
             return
         for path, change in theirs.items():
-            if change.base is None and change.now is not None and path not in named and self._covered(path):
-                self.reveal(os.fsencode(path))
+            at = os.fsencode(path)
+            if change.base is None and change.now is not None and path not in named and self._covered(at):
+                self.reveal(at)
 
-    def _covered(self, path: RelPath) -> bool:
-        at = os.fsencode(path)
+    def _covered(self, at: bytes, below: bytes = b"") -> bool:
+        """Whether a record at a path or above it, but below `below`, keeps the path's own lower from showing."""
         layer = self._layer
-        while at:
+        while at != below:
             if at in layer.hidden or at in layer.redirects:
                 return True
             at = at.rpartition(b"/")[0]
         return False
 
-    def _follow_redirects(self, theirs: Mapping[RelPath, core.Change]) -> None:
+    def _follow_redirects(self, theirs: Mapping[RelPath, core.Change], named: Collection[RelPath]) -> None:
         for folder, lower in sorted(self._layer.redirects.items()):
             start = os.fsdecode(lower)
             for path, change in theirs.items():
@@ -125,10 +126,21 @@ class Switch:
                     continue
                 here = folder + os.fsencode(path[len(start) :])
                 if change.base is not None:
-                    self.pin(here, path)
-                elif change.now is not None and path != start:
-                    self.record(("hide-own", os.fsdecode(here)))
+                    if RelPath(os.fsdecode(here)) not in named:
+                        self.pin(here, path)
+                elif path != start and not self._covered(here, folder):
+                    top = self._topmost_new(path, start)
+                    self.record(("hide-own", os.fsdecode(folder) + top[len(start) :]))
                 self.touched.add(here)
+
+    def _topmost_new(self, path: RelPath, start: str) -> str:
+        """The path, or the highest folder above it and below `start` that the commit brings with it."""
+        new: str = path
+        for folder in reversed(core.parents(path)):
+            if len(folder) <= len(start) or (self.old is not None and self.old.find(folder) is not None):
+                break
+            new = folder
+        return new
 
     def forget_vanished(self) -> None:
         """Drop redirects to folders, and whiteouts of entries, that the commit no longer has."""
@@ -188,16 +200,16 @@ def own(overlay: Overlay, path: bytes) -> None:
             overlay.copy_up(node)
 
 
-def own_all(overlay: Overlay, path: bytes) -> None:
-    """Copy everything that shows in a folder up."""
+def own_all(overlay: Overlay, path: bytes, but: bytes) -> None:
+    """Copy everything that shows in a folder up, but for one path."""
     folder = overlay.at(path)
     assert isinstance(folder, Folder)
     overlay.ensure_upper(folder)
     for name in overlay.names(folder):
         node = overlay.lookup(folder, name)
         if isinstance(node, Folder):
-            own_all(overlay, node.path())
-        elif node is not None:
+            own_all(overlay, node.path(), but)
+        elif node is not None and folder.path_of(name) != but:
             own(overlay, folder.path_of(name))
 
 

@@ -6,8 +6,9 @@ again from the journal; killed after it, what is left is done again.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from fuse_mount.entries import drop_folder, keep_for_holders
 from fuse_mount.journal import Journal, Staged
@@ -21,6 +22,14 @@ from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
 from syncd.manifest import Manifest, difference
 from syncd.view import MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+
+
+class _Rest(Enum):
+    """What a path is that no step names."""
+
+    SETTLED = "as the plan saw it"
+    UNTOUCHED = "as it was agreed on"
+    LATE = "changed since the plan, or being written"
 
 
 @dataclass(slots=True)
@@ -64,11 +73,12 @@ class Updating:
         with overlay.lock, overlay.nodes.passing():
             self.switch = Switch(overlay, self.old, self.to.manifest)
             accepted = [item for item in self.journal.steps if self._holds(item.step) or self._refuse(item.step)]
+            rest = dict(self._rest())
             for kind in (MoveBeside, Take, Write, PutBeside, Wait):
                 for item in accepted:
                     if isinstance(item.step, kind):
                         self._do(item)
-            self._leave_the_rest()
+            self._settle_rest(rest)
             if not (again and overlay.layer.update == self.journal.token):
                 self._commit()
             overlay.lower = SnapshotLower(self.to, overlay.upper.mask)
@@ -107,7 +117,7 @@ class Updating:
                 return all(self._stamp(path) == stamp for path, stamp in step.stamps.items())
             case PutBeside():
                 return self.again or self.overlay.at(at) is None
-            case Wait():
+            case _:
                 return True
 
     def _is_done(self, step: Take | Write, stamp: object) -> bool:
@@ -131,8 +141,16 @@ class Updating:
         """The path stays as it shows, and keeps its base."""
         base = self._base(path)
         if base != self.to.manifest.entry(path):
-            self.switch.pin(os.fsencode(path))
             self._waits[path] = base
+        self._stay(path, pin=path in self._waits)
+
+    def _stay(self, path: RelPath, pin: bool = True) -> None:
+        """What shows at a path now goes on to show, be it nothing."""
+        at = os.fsencode(path)
+        if pin and self.switch.pin(at):
+            return
+        if self.overlay.at(at) is None and self.to.manifest.find(path) is not None:
+            self.switch.record(("hide-own", path))
 
     # Doing
 
@@ -224,26 +242,41 @@ class Updating:
         for path in files_at(self.to.manifest, step.path):
             self.switch.reveal(os.fsencode(path))
 
-    def _leave_the_rest(self) -> None:
-        """Paths that no step names: the student's stay, unless he changed them after he was asked."""
+    def _rest(self) -> Iterator[tuple[RelPath, _Rest]]:
+        """The paths that the commit changes and no step names, where the student may have something."""
+        named = self._named()
+        written = {os.fsdecode(node.path()) for node in self.overlay.writing if not node.gone}
+        touched = _Touched(self.overlay)
+        waiting = self.overlay.layer.waiting
+        for path in self.theirs.keys() | waiting.keys():
+            if path in named or not (path in written or path in waiting or touched(os.fsencode(path))):
+                continue
+            stamp = self._stamp(path)
+            if stamp is not None and stamp == self.journal.known.get(path):
+                yield path, _Rest.SETTLED
+            else:
+                yield path, _Rest.UNTOUCHED if stamp is None and path not in written else _Rest.LATE
+
+    def _named(self) -> set[RelPath]:
         named = {item.step.path for item in self.journal.steps}
         for item in self.journal.steps:
             if isinstance(item.step, MoveBeside):
                 named.update(item.step.stamps)
-        written = {os.fsdecode(node.path()) for node in self.overlay.writing if not node.gone}
-        touched = _Touched(self.overlay)
-        for path in self.theirs.keys() | self.overlay.layer.waiting.keys():
-            if path in named or not (path in written or touched(os.fsencode(path))):
-                continue
-            stamp = self._stamp(path)
-            if stamp is not None and stamp == self.journal.known.get(path):
-                continue
-            if stamp is not None or path in written:
-                self.out.refused.append(Take(path, None))
-                self._wait(path)
-            else:
-                self._take(path)
-        self.switch.follow(self.theirs, named)
+        return named
+
+    def _settle_rest(self, rest: Mapping[RelPath, _Rest]) -> None:
+        """The student's stay, unless he changed them after he was asked; all else shows the commit."""
+        for path, what in rest.items():
+            match what:
+                case _Rest.SETTLED:
+                    self._stay(path)
+                case _Rest.UNTOUCHED:
+                    self._take(path)
+                case _Rest.LATE:
+                    self.out.refused.append(Take(path, None))
+                    self._wait(path)
+        named = self._named()
+        self.switch.follow(self.theirs, named | self._waits.keys())
         gone = [path for path, change in self.between.items() if change.now is None]
         self.switch.forget_vanished()
         self.switch.prune([*gone, *(path for path in named if self.to.manifest.entry(path) is None)])

@@ -100,6 +100,7 @@ class OverlayView:
             self._finish_interrupted()
             self._upper.clean()
             if self.base is not None:
+                _prepare_point(self.root)
                 self._mount()
         except BaseException:
             self.close()
@@ -171,6 +172,8 @@ class OverlayView:
 
     def apply(self, update: Update) -> Sequence[Step]:
         """Switch to the update's commit; return the steps refused.  OSError while staging: nothing has changed."""
+        if self._engine is None:
+            _prepare_point(self.root)
         self._finish_interrupted()
         journal = stage(self._upper, update, self._seen)
         self._seen = {}
@@ -234,7 +237,7 @@ class OverlayView:
         return outcome
 
     def _mount(self) -> None:
-        _prepare_point(self.root)
+        """Mount at an empty folder."""
         try:
             self._engine = self._started()
         except OSError as error:

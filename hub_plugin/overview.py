@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from hub_plugin import reports, words
@@ -171,11 +171,19 @@ def overview(publisher: Look | None, node: Look | None, known: Places | None = N
     notices = tuple(Notice(look.problem, look.at) for look in (publisher, node) if look is not None and look.problem)
     published = reports.folders(publisher.document) if publisher and publisher.document else ()
     places = places_in(publisher, {}) if known is None else known
-    cards = tuple({card.key: card for card in (_folder_card(folder, places) for folder in published)}.values())
+    cards = tuple({_folder_key(folder): _folder_card(folder, places) for folder in published}.values())
     pushed = {_folder_key(folder): folder.remote_commit for folder in published}
     courses = _courses(node.document, places, pushed) if node and node.document else ()
+    headline = _headline(
+        cards if publisher is None or not publisher.problem else (),
+        courses if node is None or not node.problem else (),
+    )
+    if publisher is not None and publisher.problem:
+        cards = tuple(replace(card, status=_stale(card.status)) for card in cards)
+    if node is not None and node.problem:
+        courses = tuple((replace(card, status=_stale(card.status)), rows) for card, rows in courses)
     return Overview(
-        headline=_headline(cards, courses),
+        headline=headline,
         notices=notices,
         folders=cards,
         no_folders=_nothing(publisher, words.NO_PUBLISHER, words.NO_FOLDER),
@@ -421,6 +429,10 @@ def _status(said: str, tone: Tone, sentence: str) -> Status:
     again = said.removesuffix(" ...")
     rest = sentence[len(again) :] if sentence.casefold().startswith(again.casefold()) else f" {sentence}"
     return Status(said, tone, rest[1:].strip() if rest[:1] in (".", ":", ";", " ") else sentence)
+
+
+def _stale(status: Status) -> Status:
+    return Status(words.last_known(status.words), Tone.QUIET, status.detail)
 
 
 def _spelled(state: str) -> str:

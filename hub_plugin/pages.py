@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from hub_plugin import words
 from hub_plugin.live import Board, Changes
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_MOST_PATCHES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,27 @@ class Pages:
             inside = {"about": draw([f"about-{name}"]), "rows": draw(board.layout.lists[piece.inside])}
         template = self._templates.get_template(piece.template)
         return Markup(template.render(id=name, it=piece.value, now=now, **inside))
+
+
+class Patches:
+    """What readers are sent, drawn once for all who have seen the same."""
+
+    def __init__(self, pages: Pages, board: Board) -> None:
+        self._pages, self._board = pages, board
+        self._version = ""
+        self._drawn: dict[str, bytes] = {}
+
+    def event(self, seen: str) -> bytes:
+        """The event that brings a reader from a version to the newest."""
+        if self._version != self._board.version:
+            self._version = self._board.version
+            self._drawn.clear()
+        if len(self._drawn) >= _MOST_PATCHES:
+            self._drawn.clear()
+        if seen not in self._drawn:
+            patch = self._pages.patch(self._board, self._board.since(seen), time.time())
+            self._drawn[seen] = f"id: {self._version}\nevent: patch\ndata: {patch}\n\n".encode()
+        return self._drawn[seen]
 
 
 @pass_context

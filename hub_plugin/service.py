@@ -14,7 +14,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.live import Board
-from hub_plugin.pages import Pages
+from hub_plugin.pages import Pages, Patches
 from hub_plugin.reports import remote_without_secrets
 from hub_plugin.sources import Source
 from hub_plugin.watch import Watcher
@@ -43,13 +43,15 @@ _pages = web.AppKey("pages", Pages)
 _watcher = web.AppKey("watcher", Watcher)
 _git_url = web.AppKey("git_url", str)
 _ending = web.AppKey("ending", asyncio.Event)
+_patches = web.AppKey("patches", Patches)
 
 
 def make_app(publisher: Source | None, node: Source | None, git_url: str = "") -> web.Application:
     """The page over these sources, which it closes when it ends."""
     app = web.Application(middlewares=[_guarded])
-    app[_pages] = Pages()
-    app[_watcher] = Watcher(publisher, node, Board())
+    board, app[_pages] = Board(), Pages()
+    app[_watcher] = Watcher(publisher, node, board)
+    app[_patches] = Patches(app[_pages], board)
     app[_git_url] = remote_without_secrets(git_url)
     app[_ending] = asyncio.Event()
     app.cleanup_ctx.append(_watching)
@@ -78,7 +80,7 @@ async def _static(request: web.Request) -> web.Response:
 
 async def _events(request: web.Request) -> web.StreamResponse:
     app = request.app
-    watcher, pages, ending = app[_watcher], app[_pages], app[_ending]
+    watcher, ending = app[_watcher], app[_ending]
     if watcher.readers >= MOST_READERS:
         raise web.HTTPServiceUnavailable(text=words.FULL)
     stream = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -91,10 +93,9 @@ async def _events(request: web.Request) -> web.StreamResponse:
         async with watcher.audience():
             while not ending.is_set():
                 if seen != watcher.board.version:
-                    changes = watcher.board.since(seen)
-                    patch = pages.patch(watcher.board, changes, time.time())
-                    await stream.write(f"id: {changes.version}\nevent: patch\ndata: {patch}\n\n".encode())
-                    seen = changes.version
+                    now = watcher.board.version
+                    await stream.write(app[_patches].event(seen))
+                    seen = now
                 elif not await watcher.board.news(HEARTBEAT_S) and not ending.is_set():
                     await stream.write(b": still here\n\n")
     return stream

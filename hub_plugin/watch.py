@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 0.5
 _FIRST_LOAD_S = 1.0  # how long a page load waits for sources that hang
 _AFTER_A_FAULT_S = 5.0
+_SHARE = 15  # however large the class, showing it takes no more than one part in so many of a core
 
 
 class Watcher:
@@ -28,6 +29,7 @@ class Watcher:
         self._looking: dict[Source, asyncio.Task[None]] = {}
         self._started = -INTERVAL_S
         self._places: Places = {}
+        self._cost_s = 0.0
         self._show()
 
     async def run(self) -> None:
@@ -35,7 +37,7 @@ class Watcher:
         while True:
             await self._watched.wait()
             self._start_looking()
-            await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(max(INTERVAL_S, _SHARE * self._cost_s))
 
     async def refresh(self) -> None:
         """Have the board show how things are now, or almost; a source that hangs is waited for a second at most."""
@@ -83,8 +85,10 @@ class Watcher:
 
     async def _look(self, source: Source) -> None:
         try:
-            await source.look()
-            self._show()
+            before = source.last
+            after = await source.look()
+            if after.document is not before.document or after.problem != before.problem:
+                self._show()
         except Exception:
             # Where the page is supervised: one odd document must not end it, nor fill the log.
             log.exception("could not show what %s said", source.who)
@@ -93,9 +97,11 @@ class Watcher:
             del self._looking[source]
 
     def _show(self) -> None:
+        began = time.monotonic()
         publisher, node = _seen(self._publisher), _seen(self._node)
         self._places = places_in(publisher, self._places)
         self.board.show(layout(overview(publisher, node, self._places)))
+        self._cost_s = time.monotonic() - began
 
 
 def _seen(source: Source | None) -> Look | None:

@@ -32,7 +32,6 @@ STUDENT = "Student"
 STATE = "State"
 UPDATED = "Updated"
 NEVER = "never"
-COURSE = "Course"
 COUNTS = "Who has which version"
 NOT_PUBLISHED = "Left out of what is published"
 WARNINGS = "Worth a look"
@@ -144,6 +143,11 @@ def version(number: int) -> str:
 def share(label: str, count: int, total: int) -> str:
     """`v37: 2 of 3`."""
     return f"{label}: {count:,} of {total:,}"
+
+
+def last_known(status: str) -> str:
+    """A status from before its source went down."""
+    return f"Last known: {status.removesuffix(' ...')}"
 
 
 def on_its_way(label: str) -> str:

@@ -4,9 +4,9 @@ Served by `serve`, asked by `ask_agent`.  The socket lies in a folder of mode 07
 must be the same user, or root, by the kernel's word.
 """
 
-import asyncio
 import http.client
 import json
+import logging
 import os
 import socket
 import struct
@@ -19,6 +19,7 @@ from aiohttp import web
 
 from syncd.core.errors import NeedsUser, SyncError
 
+_log = logging.getLogger(__name__)
 _LONGEST_PATH = 107  # bytes of a unix socket's address
 _PATIENCE_S = 60.0
 _AWAY = "No agent is running for these folders; start it with: syncd agent --course NAME=FOLDER"
@@ -184,5 +185,6 @@ async def _in_sentences(request: web.Request, handler: _Handler) -> web.StreamRe
         return await handler(request)
     except SyncError as problem:
         return web.Response(status=409, text=str(problem))
-    except asyncio.CancelledError:
-        raise
+    except OSError as problem:
+        _log.warning("%s", problem, exc_info=problem)
+        return web.Response(status=500, text=f"The folder can't be reached ({problem.strerror}); try again.")

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from syncd.agent.intent import Was, changes_to, intent
-from syncd.agent.journal import Aside, Base, Journal, Move, Records
+from syncd.agent.journal import Aside, Base, Journal, Move, Put, Records
 from syncd.agent.prepare import Preparing
 from syncd.agent.staging import Staging
 from syncd.agent.transition import carry_out, in_order, passed_over, rescue
@@ -27,7 +27,7 @@ from syncd.core.ignore import ASIDE
 from syncd.folder.hash import Unsettled, reading
 from syncd.folder.observe import Observed, observe
 from syncd.folder.root import InTheWay, Root
-from syncd.folder.scan import StatId, look, stat_id
+from syncd.folder.scan import StatId, stat_id
 from syncd.folder.statcache import StatCache
 from syncd.folder.writers import open_for_writing
 from syncd.manifest import Manifest
@@ -67,6 +67,7 @@ class PlainView:
         self._base = self._records.base()
         self._seen: Mapping[RelPath, Mine] | None = None
         self._written: dict[RelPath, StatId] = {}
+        """What we put in place ourselves, which is nobody's save."""
         if self._base.commit is None:
             root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(root)
@@ -157,6 +158,8 @@ class PlainView:
                 staging.clear()
                 raise
             made_not = self._carry_out(root, journal)
+            puts = [move for move in journal.moves if isinstance(move, Put) and move.staged in staging.made]
+            self._written |= {move.path: staging.made[move.staged or ""] for move in puts}
         steps = {id(move): step for move, step in prepared.moves}
         return [*prepared.refused, *(step for move in made_not if (step := steps[id(move)]) is not None)]
 
@@ -198,8 +201,6 @@ class PlainView:
         base = replace(journal.base, waiting=waiting)
         self._records.set_base(base)
         self._base = base
-        made = [move.path for move in journal.moves if move not in refused]
-        self._written |= {path: seen.stat for path in made if (seen := look(root, path)) is not None}
         self._finish(root)
         return refused
 
@@ -233,8 +234,9 @@ class PlainView:
                 else:
                     if open_for_writing(folder, name):
                         return True
-                    if self._written.get(path) == stat_id(found):
-                        return False  # it was us
+                    ours = self._written.get(path)
+                    if ours is not None and ours.same_file(stat_id(found)):
+                        return False
         except (FileNotFoundError, InTheWay):
             return False
         return time.time() - max(found.st_mtime, found.st_ctime) < self._quiet_s

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from syncd.core.entry import Mode
 from syncd.core.ignore import ASIDE
 from syncd.folder.root import Root
+from syncd.folder.scan import StatId, stat_id
 
 FOLDER = ASIDE + "staged"
 _REFLINK = 0x40049409  # FICLONE, <linux/fs.h>
@@ -29,6 +30,8 @@ class Staging:
         """Open it, making it where missing."""
         self._root = root
         self._count = 0
+        self.made: dict[str, StatId] = {}
+        """What each staged file is; a rename changes no more than its ctime."""
 
     def put(self, source: bytes | Path, mode: Mode, permissions: int | None, mtime_ns: int | None) -> str:
         """Stage a content (bytes, or a file to be copied; a link's target) and return its name here.
@@ -48,10 +51,12 @@ class Staging:
                     out.flush()
                 else:
                     _copy(source, out)
+                    out.flush()
                 if permissions is not None:
                     os.fchmod(number, permissions)
                 if mtime_ns is not None:
                     os.utime(number, ns=(mtime_ns, mtime_ns))
+                self.made[name] = stat_id(os.fstat(number))
         return name
 
     def sync(self) -> None:

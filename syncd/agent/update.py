@@ -76,7 +76,7 @@ def bring_up_to_date(
         old = snapshots(view.base).manifest if view.base is not None else None
         if old is not None and _holds_files(old) and not _holds_files(snapshot.manifest):
             return _refusal(view)
-        seen = view.observe()
+        seen = _observe(view)
         theirs = changes_to(old, snapshot.manifest, view.waiting)
         decisions = plan({path: mine.change for path, mine in seen.items()}, theirs, Side.STUDENT)
         try:
@@ -107,7 +107,7 @@ def restore(
     if path is not None and manifest.find(path) is None:
         raise NeedsUser(f"The course has nothing named “{path}”; look at the name again.")
     for _ in range(_TRIES):
-        seen = view.observe()
+        seen = _observe(view)
         wanted = {p for p in seen.keys() | view.waiting.keys() if path is None or p == path or p.startswith(path + "/")}
         wanted = {p for p in wanted if manifest.entry(p) is not None}
         steps = _giving_back(view, seen, wanted, clock)
@@ -169,6 +169,11 @@ def _keep_what_goes(
             if now is not None:
                 reason = "merged with an update" if isinstance(step, Write) else "replaced by the instructor's version"
                 versions.keep(step.path, view.content(step.path), reason, clock().timestamp(), now.mode)
+
+
+def _observe(view: View) -> Mapping[RelPath, Mine]:
+    with _room_on_disk():  # it may have an update to finish
+        return view.observe()
 
 
 def _apply(view: View, update: Update) -> frozenset[RelPath]:

@@ -5,7 +5,6 @@ Rules of a course (`.gitignore`, `.syncignore`) are further predicates of the sa
 
 import re
 from collections.abc import Callable
-from fnmatch import translate
 
 from syncd.core.entry import RelPath
 
@@ -51,18 +50,19 @@ _PATTERNS = (
     ".trash-*",
     "*.crdownload",
 )
-_litter = re.compile("|".join(translate(pattern) for pattern in _PATTERNS)).match
+_name = "|".join([*map(re.escape, sorted(_NAMES)), *(re.escape(p).replace(r"\*", "[^/]*") for p in _PATTERNS)])
+# All names of a path at once: this is asked for every file of a folder at every look.
+_litter = re.compile(rf"(?:^|/)(?:{_name})(?:/|\Z)", re.IGNORECASE | re.DOTALL).search
 
 
 def litter(name: str) -> bool:
     """Whether a file or folder of this name is nobody's work, wherever it lies."""
-    low = name.lower()
-    return low in _NAMES or _litter(low) is not None
+    return _litter(name) is not None
 
 
 def ignored(path: RelPath, folder: bool = False) -> bool:
     """Whether any name of a path is litter."""
-    return any(litter(name) for name in path.split("/"))
+    return _litter(path) is not None
 
 
 def either(*rules: Ignored) -> Ignored:

@@ -8,10 +8,12 @@ A cache: losing it costs time and nothing else, so a damaged one is thrown away.
 - blob: git's id of the content.
 """
 
+import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from syncd.core.entry import BlobId, Entry, Mode, RelPath
 from syncd.folder.hash import Hashed
 from syncd.folder.scan import Seen, StatId
 
+_log = logging.getLogger(__name__)
 _FINE = 50_000_000
 _COARSE = 2_000_000_000
 """Grain of file times, in ns: a kernel's tick with a wide margin; FAT's and some servers' two seconds."""
@@ -98,8 +101,7 @@ class StatCache:
 
     def put(self, files: Iterable[tuple[Hashed, int]]) -> None:
         """Remember files, each with the time at which its hashing began."""
-        with self._db:
-            self._db.execute("BEGIN")
+        with self._changing():
             self._db.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -120,9 +122,18 @@ class StatCache:
 
     def forget(self, paths: Iterable[RelPath]) -> None:
         """Drop files that are gone."""
-        with self._db:
-            self._db.execute("BEGIN")
+        with self._changing():
             self._db.executemany("DELETE FROM file WHERE folder = ? AND name = ?", map(_key, paths))
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One transaction.  A full disk costs what it would have remembered, and must not stop anybody."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                yield
+        except sqlite3.OperationalError as problem:
+            _log.warning("%s can't be written: %s", self._path, problem)
 
     def close(self) -> None:
         """Close the file."""

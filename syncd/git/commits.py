@@ -19,12 +19,23 @@ from pygit2.enums import ObjectType
 
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
+from syncd.git.pack import BLOB, TREE, Bulk, object_id
 from syncd.git.trees import FOLDER, Item, Items, format_tree, parse_tree, split
 
 pygit2.settings.enable_fsync_gitdir(True)
 
 _SMALL = 4 << 20
 """Contents up to this size are handed over in one piece; larger ones are streamed through a file."""
+
+# What libgit2 leaves when it is killed: a lock would block its ref for ever, the rest only takes room.
+_LEFTOVERS = (
+    "*.lock",
+    "refs/**/*.lock",
+    "objects/tmp_object_git2_*",
+    "objects/*/tmp_object_git2_*",
+    "objects/pack/pack_git2_*",
+    "objects/pack/tmp_*",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +58,12 @@ class Commit:
 
 
 class History:
-    """The repository of one folder.  One thread at a time."""
+    """The repository of one folder.  One thread at a time, of one process: leftovers of a killed one are removed."""
 
     def __init__(self, path: Path) -> None:
         """Open it, or create it empty.  Stop if it can't be read."""
         self.path = path
+        self._bulk: Bulk | None = None
         try:
             if (path / "HEAD").exists():
                 self._repo = pygit2.Repository(str(path))
@@ -61,8 +73,9 @@ class History:
             raise Stop(f"The history in {path} can't be read ({problem}); move it away and add the folder anew.") from (
                 problem
             )
-        for leftover in path.glob("objects/pack/pack_git2_*"):  # of a fetch that was killed
-            leftover.unlink(missing_ok=True)
+        for pattern in _LEFTOVERS:
+            for leftover in path.glob(pattern):
+                leftover.unlink(missing_ok=True)
 
     # refs
 
@@ -97,19 +110,50 @@ class History:
     def store(self, source: BinaryIO) -> BlobId:
         """Keep a content; its id.  Holds at most a few MB of it in memory."""
         start = source.read(_SMALL + 1)
+        if len(start) <= _SMALL:
+            return self.store_bytes(start)
         with self._writing():
-            if len(start) <= _SMALL:
-                return BlobId(str(self._repo.create_blob(start)))
             return BlobId(str(self._repo.create_blob_fromiobase(_Joined(start, source))))
 
     def store_bytes(self, content: bytes) -> BlobId:
         """Keep a content that is in memory; its id."""
+        return BlobId(self._put(BLOB, content))
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """What is stored within becomes one pack if it is much; it can be read, and is durable, afterwards only.
+
+        If the work within fails, what it stored is dropped.
+        """
+        if self._bulk is not None:
+            yield
+            return
+        self._bulk = bulk = Bulk(self.path)
+        try:
+            yield
+        except BaseException:
+            bulk.discard()
+            raise
+        finally:
+            self._bulk = None
         with self._writing():
-            return BlobId(str(self._repo.create_blob(content)))
+            for kind, content in bulk.finish():
+                self._put(kind, content)
+
+    def _put(self, kind: int, content: bytes) -> str:
+        with self._writing():
+            if self._bulk is not None:
+                oid = object_id(kind, content)
+                if oid not in self._bulk and oid not in self._repo:
+                    self._bulk.add(kind, oid, content)
+                return oid
+            if kind == BLOB:
+                return str(self._repo.create_blob(content))
+            return str(self._repo.odb.write(ObjectType.TREE, content))
 
     def has(self, oid: BlobId | CommitId) -> bool:
         """Whether an object is here."""
-        return oid in self._repo
+        return (self._bulk is not None and oid in self._bulk) or oid in self._repo
 
     def size(self, blob: BlobId) -> int:
         """A content's size, without reading all of it."""
@@ -243,14 +287,13 @@ class History:
         return item.id if item is not None and item.is_folder else None
 
     def _write(self, items: Items) -> bytes:
-        with self._writing():
-            return bytes.fromhex(str(self._repo.odb.write(ObjectType.TREE, format_tree(items))))
+        return bytes.fromhex(self._put(TREE, format_tree(items)))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except pygit2.GitError as problem:
+        except (pygit2.GitError, OSError) as problem:
             words = str(problem)
             if "space" in words or "quota" in words:
                 words = "the disk is full: free some space"

@@ -43,6 +43,19 @@ class Mirror:
         except (pygit2.GitError, ValueError) as error:
             raise Damaged(f"The branches in {self.path} can't be read: it must be made anew.") from error
 
+    def forget_history(self, tip: CommitId) -> None:
+        """Have a shallow mirror end at its newest commit.  Nothing happens to one with all its history.
+
+        The next fetch then names one commit as known, not hundreds, and is done in a single request; and
+        the list of ends does not grow with each fetch.
+        """
+        ends = self.path / "shallow"
+        if not ends.exists() or ends.read_text() == f"{tip}\n":
+            return
+        aside = ends.with_name(".shallow.new")
+        aside.write_text(f"{tip}\n")
+        aside.replace(ends)
+
     def commit(self, commit: CommitId) -> tuple[bytes, int]:
         """A commit's tree id, and its time in seconds since the epoch."""
         found = self._read(bytes.fromhex(commit), _COMMIT)
@@ -85,14 +98,70 @@ class Mirror:
         return bytes(data)
 
 
+_LEFTOVERS = (
+    "objects/pack/pack_git2_*",
+    "objects/pack/.tmp-*",
+    "objects/*/tmp_object_git2_*",
+    "**/*.lock",
+    ".shallow.new",
+)
+
+
 def sweep(path: Path) -> int:
-    """Remove what a killed fetch leaves (neither gc nor prune does); how many.  Only under the store's lock."""
-    removed = 0
-    for pattern in ("objects/pack/pack_git2_*", "objects/pack/.tmp-*", "objects/*/tmp_object_git2_*", "**/*.lock"):
-        for leftover in path.glob(pattern):
-            leftover.unlink(missing_ok=True)
-            removed += 1
-    return removed
+    """Remove what a killed fetch or tidying leaves (neither gc nor prune does); how many.
+
+    Only under the store's lock.
+    """
+    leftovers = [found for pattern in _LEFTOVERS for found in path.glob(pattern)]
+    leftovers += [pack for pack in path.glob("objects/pack/*.pack") if not pack.with_suffix(".idx").exists()]
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def tidy(path: Path, most_packs: int = 40, largest: int = 32 << 20) -> bool:
+    """Put small packs, of which each fetch leaves one, together into one; whether there was need.
+
+    Each object is in a pack that is on disk and named before the packs it was in go; killed in between, it
+    is there twice.  Only while nothing else has the mirror open.
+    """
+    folder = path / "objects/pack"
+    small = [index for index in folder.glob("*.idx") if _size_of_pack(index) <= largest]
+    if len(small) <= max(1, most_packs):
+        return False
+    try:
+        repository = pygit2.Repository(str(path))
+        builder = pygit2.PackBuilder(repository)
+        for index in small:
+            for oid in _objects_in(index):
+                builder.add(oid)
+        before = set(folder.glob("*.idx"))
+        builder.write(str(folder))
+    except (pygit2.GitError, KeyError, ValueError) as error:
+        raise Damaged(f"The packs in {folder} can't be read: the mirror must be made anew.") from error
+    if set(folder.glob("*.idx")) <= before:
+        return False  # the same objects as one of them: nothing is gained, and nothing may go
+    for index in small:
+        index.unlink()
+        index.with_suffix(".pack").unlink(missing_ok=True)
+    return True
+
+
+def _size_of_pack(index: Path) -> int:
+    try:
+        return index.with_suffix(".pack").stat().st_size
+    except FileNotFoundError:
+        return 1 << 62
+
+
+def _objects_in(index: Path) -> list[pygit2.Oid]:
+    """The ids in a pack's index, version 2 (gitformat-pack)."""
+    data = index.read_bytes()
+    if data[:8] != b"\xfftOc\0\0\0\2":
+        raise ValueError(f"{index} is no index of version 2")
+    names = 8 + 256 * 4
+    count = int.from_bytes(data[names - 4 : names], "big")
+    return [pygit2.Oid(raw=data[at : at + 20]) for at in range(names, names + 20 * count, 20)]
 
 
 def discard(path: Path) -> None:

@@ -90,19 +90,20 @@ class Remote:
             return False
         return True
 
-    def fetch(self, repository: Path, branch: str) -> CommitId:
+    def fetch(self, repository: Path, branch: str, *, depth: int = 0) -> CommitId:
         """Bring a branch into the repository's refs/remotes/origin/<branch>; the commit it shows now.
 
-        NoBranch if there is none; the repository's own ref stays as it was then.
+        NoBranch if there is none; the repository's own ref stays as it was then.  `depth` 0 brings all
+        history; libgit2 can't leave any out of what lies on this machine.
         """
         check_branch(branch)
         if self.address.kind is Kind.SSH:
-            ssh.fetch(self.address, repository, branch, self._timeout_s)
+            ssh.fetch(self.address, repository, branch, self._timeout_s, depth)
             return CommitId(str(_opened(repository).references[f"refs/remotes/origin/{branch}"].target))
         try:
-            shown = self._fetched(repository, branch)
+            shown = self._fetched(repository, branch, depth)
         except _Moved:
-            shown = self._fetched(repository, branch)
+            shown = self._fetched(repository, branch, depth)
         commit = shown.get(f"refs/heads/{branch}")
         if commit is None:
             raise NoBranch(_no_branch(self.address, branch, shown))
@@ -129,10 +130,12 @@ class Remote:
                 raise TryAgain(f"{self.address.host or self.address} did not say that it took the push; we try again.")
         _opened(repository).references.create(f"refs/remotes/origin/{branch}", commit, force=True)
 
-    def _fetched(self, repository: Path, branch: str) -> dict[str | None, pygit2.Oid]:
+    def _fetched(self, repository: Path, branch: str, depth: int) -> dict[str | None, pygit2.Oid]:
         spec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
         with self._conversation(repository, READ) as (remote, talk):
-            remote.fetch([spec], callbacks=talk, proxy=self._proxy)
+            remote.fetch(
+                [spec], callbacks=talk, proxy=self._proxy, depth=0 if self.address.kind is Kind.LOCAL else depth
+            )
             return {head.name: head.oid for head in remote.list_heads(connect=False)}
 
     def _pushed(self, repository: Path, spec: str, branch: str) -> _Talk:

@@ -40,8 +40,8 @@ def branches(address: Address, timeout_s: float) -> tuple[dict[str, CommitId], s
     return out, default
 
 
-def fetch(address: Address, repository: Path, branch: str, timeout_s: float) -> None:
-    """Into refs/remotes/origin/<branch>."""
+def fetch(address: Address, repository: Path, branch: str, timeout_s: float, depth: int = 0) -> None:
+    """Into refs/remotes/origin/<branch>; `depth` 0 brings all history."""
     spec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
     arguments = [
         "-C",

@@ -150,8 +150,10 @@ def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[
             taken.append(Lines(start, count))
         elif split:
             at = place.first
-            for part in _places(place.mine, place.theirs, _overlap):
-                settle(part, split=False)
+            parts = list(_places(place.mine, place.theirs, _overlap))
+            for n, part in enumerate(parts):
+                if not _stands_already(part, parts[max(0, n - 1) : n + 2], mine, theirs):
+                    settle(part, split=False)
             copy(base, at, place.end)
             at = place.end
         else:
@@ -163,6 +165,22 @@ def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[
         settle(place, split=True)
     copy(base, at, base.count)
     return b"".join(out), kept, taken
+
+
+def _stands_already(part: _Place, near: Sequence[_Place], mine: _Side, theirs: _Side) -> bool:
+    """Whether lines that theirs put in stand there already, from an earlier run of this merge."""
+    if part.mine or part.first < part.end:
+        return False
+    new = _Edit.at(part, theirs, part.theirs).content
+    for other in near:
+        if not other.mine:
+            continue
+        mine_there = _Edit.at(other, mine, other.mine).content
+        if other.end == part.first and mine_there.endswith(new) and (b"\n" + mine_there).endswith(b"\n" + new):
+            return True
+        if other.first == part.first and mine_there.startswith(new):
+            return True
+    return False
 
 
 def _overlap(a_end: int, a_empty: bool, b: Hunk) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
-from syncd.git.mirror import Mirror, discard
+from syncd.git.mirror import Mirror, discard, tidy
 from syncd.git.remote import Busy, Damaged, NoBranch, Remote
 from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
@@ -65,6 +65,8 @@ class CourseKeeper:
             self._wanted.clear()
             before = self.kept
             wish_s, passing = await self._look()
+            if self.kept is not before and not self._wanted.is_set():
+                await self._tidy()
             delay = wait_s(self._poll_s, self._failures, passing=passing, wish_s=wish_s, unseen=self._lagging())
             if self.kept is before:
                 await asyncio.sleep(min(_GAP_S, delay))
@@ -143,10 +145,12 @@ class CourseKeeper:
             try:
                 before = Mirror(path).tip(self._branch)
                 began = time.perf_counter()
-                tip = self._remote.fetch(path, self._branch)
+                tip = self._remote.fetch(path, self._branch, depth=0 if before else 1)  # only trees count here
                 _log.info("%s: fetch %.1f ms", name, (time.perf_counter() - began) * 1000)
                 self._fetches += tip != before
-                return self._made_ready(Mirror(path), tip)
+                mirror = Mirror(path)
+                mirror.forget_history(tip)
+                return self._made_ready(mirror, tip)
             except Damaged as error:
                 if attempt == 2:
                     raise
@@ -154,6 +158,12 @@ class CourseKeeper:
                 _log.warning("%s: %s", name, error)
                 discard(path)
         raise AssertionError("unreachable")
+
+    async def _tidy(self) -> None:
+        try:
+            await in_thread(lambda: tidy(self._store.mirror(self.course.name)))
+        except (SyncError, OSError) as error:
+            self._failed(error)  # what is ready stays so; the next look finds out what is wrong
 
     def _made_ready(self, mirror: Mirror, tip: CommitId) -> tuple[Kept | None, int]:
         if self.kept is not None and self.kept.ready.commit == tip and self.kept.reusable:

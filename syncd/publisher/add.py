@@ -37,7 +37,7 @@ def add_folder(
     _check_place(registry, path)
     there = Remote(remote, (lambda: token) if token else credentials.asker(remote))
     branch, head = _check_remote(there, branch)
-    _make(path)
+    make_folder(path)
     lock = FolderLock(path)
     lock.take()
     id = registry.new_id()
@@ -91,7 +91,8 @@ def _check_remote(there: Remote, branch: str | None) -> tuple[str, CommitId | No
     return branch, branches.get(branch)
 
 
-def _make(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make the folder if it is missing.  NeedsUser unless we may read and write it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as problem:

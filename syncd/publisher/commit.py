@@ -40,7 +40,8 @@ def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
         return None
     history = here.history
     before = history.tree_id(head)
-    tree = history.edited(before, {path: item_of(change.now) for path, change in edits.items()})
+    with history.bulk():
+        tree = history.edited(before, {path: item_of(change.now) for path, change in edits.items()})
     if tree == before:
         return None
     gone = _vanished(edits)

@@ -29,18 +29,20 @@ class Looked:
 def look_everywhere(here: Workspace, impatient: Collection[RelPath] = ()) -> Looked:
     """Compare the whole folder by stat data; unchanged files are not read."""
     out = Looked()
-    _below(here, "", here.history.tree_id(here.head), out)
+    with here.history.bulk():
+        _below(here, "", here.history.tree_id(here.head), out)
     return _checked(here, out, impatient)
 
 
 def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[RelPath] = ()) -> Looked:
     """Compare some paths, each with all below it if it is a folder."""
     out, done = Looked(), set[RelPath]()
-    for path in sorted(set(paths)):
-        if any(above in done for above in parents(path)):
-            continue
-        if _at(here, path, out):
-            done.add(path)
+    with here.history.bulk():
+        for path in sorted(set(paths)):
+            if any(above in done for above in parents(path)):
+                continue
+            if _at(here, path, out):
+                done.add(path)
     return _checked(here, out, impatient)
 
 
@@ -98,9 +100,10 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked) -> None
                     trees[path] = item.id
                 elif not here.ignored(path, True) and level.observed.knows(path):
                     _gone(here, item.id, path + "/", out)
-            elif (base := item.entry) is not None and here.syncs(path):
+            elif (base := item.entry) is not None:
                 known.add(path)
-                _compare(path, base, level.observed, out)
+                if path in files or here.syncs(path):
+                    _compare(path, base, level.observed, out)
         for path, file in files.items():
             if path not in known:
                 out.edits[path] = Change(None, file.entry)
@@ -129,12 +132,14 @@ def _report(observed: Observed, out: Looked) -> None:
 
 def _checked(here: Workspace, out: Looked, impatient: Collection[RelPath]) -> Looked:
     """Hold back what is not whole yet, unless its time is over (I9)."""
+    with here.history.bulk():
+        for path, change in list(out.edits.items()):
+            entry = change.now
+            if entry is not None and not here.history.has(entry.blob) and not _stored(here, path, entry):
+                del out.edits[path]
+                out.half.add(path)
     for path, change in list(out.edits.items()):
         entry = change.now
-        if entry is not None and not here.history.has(entry.blob) and not _stored(here, path, entry):
-            del out.edits[path]
-            out.half.add(path)
-            continue
         if change.base is None and entry is not None:
             why = next(filter(None, map(windows_problem, path.split("/"))), None)
             if why:

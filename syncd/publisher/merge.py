@@ -63,7 +63,8 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
                 edits[path] = history.entry(theirs, path)
     before = history.tree_id(ours)
     raw = {path: item_of(entry) for path, entry in edits.items()}
-    tree = history.edited(before, {**raw, **_carried(here, base, theirs)})
+    with history.bulk():
+        tree = history.edited(before, {**raw, **_carried(here, base, theirs)})
     said = words.merged(author, {path: Change(history.entry(ours, path), entry) for path, entry in edits.items()})
     # A remote that went back to an older commit (I8) is no second parent: we have it already.
     parents = [*([ours] if ours else []), *([] if history.contains(ours, theirs) else [theirs])]

@@ -1,5 +1,6 @@
 """One synced folder with what belongs to it: the open folder, its stat cache, its history."""
 
+import re
 from pathlib import Path
 
 from syncd.core.entry import CommitId, RelPath
@@ -9,6 +10,9 @@ from syncd.folder.root import Root
 from syncd.folder.scan import Seen
 from syncd.folder.statcache import StatCache
 from syncd.git.commits import Author, History
+
+_plain = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}/)*[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}").fullmatch
+"""Paths of which none of the rules of `syncd.core.names` can say anything: most of them, told quickly."""
 
 LARGEST = 100 << 20
 """GitHub's limit for one file, in bytes."""
@@ -67,6 +71,8 @@ class Workspace:
 
 def bad_name(path: RelPath) -> str | None:
     """Why a path's name can't be kept by git or by us, in a few words."""
+    if _plain(path):
+        return None
     for name in path.split("/"):
         if (why := problem(name.encode("utf-8", "surrogateescape"))) is not None:
             return why

@@ -120,7 +120,6 @@ class Student:
     course: Course
     opening: Opening
     versions: Versions
-    quiet: bool = False
     view: View = field(init=False)
     now: datetime = NOON
 

@@ -4,19 +4,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from classroom import Course, Student
 
+from fuse_mount import view as overlay
 from syncd.agent import plain
 from syncd.versions import Versions
 from syncd.view import View
 
 KINDS = ["plain", pytest.param("overlay", marks=pytest.mark.fuse)]
-if find_spec("fuse_mount.view") is None:
-    KINDS = KINDS[:1]
+OPENERS = {"plain": plain.open_view, "overlay": overlay.open_view}
 
 
 @pytest.fixture
@@ -39,11 +38,7 @@ def students(course: Course, kind: str, tmp_path: Path) -> Iterator[Students]:
 
     def make(name: str = "ada", quiet_s: float = 0.0) -> Student:
         def opening() -> View:
-            if kind == "plain":
-                return plain.open_view(tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
-            from fuse_mount import view
-
-            return view.open_view(tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
+            return OPENERS[kind](tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
 
         made.append(Student(course, opening, Versions(tmp_path / f"{name}.versions")))
         return made[-1]

@@ -47,7 +47,8 @@ def test_a_save_at_any_point_of_an_update_is_kept(
     counting = memory_path / "counting"
     shutil.copytree(prepared_folder, counting, symlinks=True)
     steps = changes_of(lambda: update(counting, course, snapshot))
-    for step in range(1, steps + 1):
+    first = 1 + [in_place, by_renaming, after_deleting].index(way) % 2
+    for step in range(first, steps + 1, 2):
         where = memory_path / f"raced-{step}"
         shutil.copytree(prepared_folder, where, symlinks=True)
         saved: set[bytes] = set()

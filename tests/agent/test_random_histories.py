@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,11 @@ from classroom import Course, File, Student
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fuse_mount import view as overlay
 from syncd.agent import plain
 from syncd.core.entry import Mode
 from syncd.versions import Versions
+from syncd.view import View
 
 PATHS = ["a", "a/b", "a/b/c", "a/x.txt", "d.txt", "e", "e/x.txt", "a/b/y.ipynb"]
 LINES = [b"1\n2\n3\n4\n5\n", b"1\n2\n3\n4\nV\n", b"I\n2\n3\n4\n5\n", b"1\nII\n3\n4\n5\n", b"", b"\0bin", b"not json"]
@@ -82,16 +84,13 @@ def work(student: Student, what: Saves | Deletes | Renames) -> None:
                 path.rename(student.path(to))
 
 
-@pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.dictionaries(paths, files, min_size=1, max_size=6).map(without_clashes), histories)
-def test_invariants_hold_in_a_plain_folder(first: dict[str, File], history: list[Saves | Commits]) -> None:
-    where = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+def live_through(first: dict[str, File], history: list[Saves | Commits], open_view: Callable[..., View]) -> None:
+    where = Path(tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     try:
         course = Course(where / "store")
         student = Student(
             course,
-            lambda: plain.open_view(where / "folder", where / "state", course.snapshot, 0.0),
+            lambda: open_view(where / "folder", where / "state", course.snapshot, 0.0),
             Versions(where / "versions"),
         )
         try:
@@ -113,3 +112,21 @@ def test_invariants_hold_in_a_plain_folder(first: dict[str, File], history: list
         assert not (where / "out").exists()
     finally:
         shutil.rmtree(where)
+
+
+started = st.dictionaries(paths, files, min_size=1, max_size=6).map(without_clashes)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(started, histories)
+def test_invariants_hold_in_a_plain_folder(first: dict[str, File], history: list[Saves | Commits]) -> None:
+    live_through(first, history, plain.open_view)
+
+
+@pytest.mark.slow
+@pytest.mark.fuse
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(started, histories)
+def test_invariants_hold_in_an_overlay(first: dict[str, File], history: list[Saves | Commits]) -> None:
+    live_through(first, history, overlay.open_view)

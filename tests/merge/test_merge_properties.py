@@ -71,19 +71,41 @@ def test_a_text_merge_run_again_changes_nothing(triple: tuple[bytes, bytes, byte
     base, mine, theirs = triple
     merged = merged_text(base, mine, theirs)
     assert merged_text(theirs, merged.content, theirs).content == merged.content
-    again = merged_text(base, merged.content, theirs)
-    assert again.content == merged.content, "as after a crash before the new base was noted"
-    assert merged.kept or not again.kept
+
+
+@st.composite
+def distinct_triples(draw: st.DrawFn) -> tuple[bytes, bytes, bytes]:
+    """No line stands twice, but that both sides may have put in the same one."""
+    base = [f"line {n}" for n in range(draw(st.integers(0, 8)))]
+    sides = [base]
+    for side in range(2):
+        lines = list(base)
+        for step in range(draw(st.integers(0, 3))):
+            at = draw(st.integers(0, len(lines)))
+            new = [f"new {side} {step} {n}" for n in range(draw(st.integers(0, 2)))]
+            lines[at : at + draw(st.integers(0, 2))] = [*new, *draw(st.sampled_from([[], [], [f"same {step}"]]))]
+        sides.append(lines)
+    texts = ["".join(f"{line}\n" for line in lines).encode() for lines in sides]
+    return texts[0], texts[1], texts[2]
 
 
 @MODEST
-@given(text_triples())
+@given(distinct_triples())
+def test_a_text_merge_run_again_with_the_old_base_changes_nothing(triple: tuple[bytes, bytes, bytes]) -> None:
+    """As after a crash before the new base was noted."""
+    base, mine, theirs = triple
+    merged = merged_text(base, mine, theirs)
+    assert merged_text(base, merged.content, theirs).content == merged.content
+
+
+@MODEST
+@given(distinct_triples())
 def test_without_a_clash_the_sides_of_a_text_may_be_swapped(triple: tuple[bytes, bytes, bytes]) -> None:
     base, mine, theirs = triple
     one, other = merged_text(base, mine, theirs), merged_text(base, theirs, mine)
     assert bool(one.kept) == bool(other.kept)
     if not one.kept:
-        assert [line for line in lines_of(one.content) if line] == [line for line in lines_of(other.content) if line]
+        assert one.content == other.content
 
 
 def cells() -> st.SearchStrategy[Json]:
@@ -193,9 +215,6 @@ def test_a_notebook_merge_settles(triple: tuple[bytes, bytes, bytes]) -> None:
     assert after is not None and after.content == merged.content
     once_more = merge_file(NOTEBOOK, base, mine, theirs)
     assert once_more == merged
-    again = merge_file(NOTEBOOK, base, merged.content, theirs)
-    assert again is not None
-    assert sources(again.content) == sources(merged.content), "as after a crash before the new base was noted"
 
 
 @MODEST

@@ -92,7 +92,7 @@ async def test_node_killed_at_random_moments_goes_on(tmp_path: Path, server: Git
         "from syncd.node.config import load_config; from syncd.node.service import run_node\n"
         "asyncio.run(run_node(load_config(Path(sys.argv[1])), ready=lambda f: print(json.dumps(f), flush=True)))\n"
     )
-    for _ in range(8):
+    for _ in range(5):
         async with process("-c", program, path) as running:
             assert running.stdout
             facts = json.loads(await running.stdout.readline())

@@ -6,7 +6,7 @@ import pytest
 from standins import commit, course, folder, view
 
 from hub_plugin import words
-from hub_plugin.overview import Look, Notice, Overview, Tone, folder_status, key, overview, places_in
+from hub_plugin.overview import Look, Notice, Overview, Status, Tone, folder_status, key, overview, places_in
 
 
 def seen(
@@ -203,7 +203,8 @@ def test_headline_says_the_whole_in_a_line(folders: list[Any] | None, views: lis
 def test_a_source_that_is_down_is_one_notice_and_keeps_what_it_said() -> None:
     shown = overview(Look({"folders": [folder()]}, 5.0, "The publisher is not running."), Look(problem="No node."))
     assert shown.notices == (Notice("The publisher is not running.", 5.0), Notice("No node.", None))
-    assert len(shown.folders) == 1
+    assert shown.folders[0].status == Status("Last known: Up to date", Tone.QUIET)
+    assert shown.headline == ""
     assert shown.no_courses == words.UNKNOWN
 
 

@@ -20,7 +20,7 @@ from syncd.publisher.service import run_publisher
 
 TOKEN = "write-token-0815"
 READ_TOKEN = "read-token-0815"
-QUICK = Timing(quiet_s=0.1, ask_again_s=0.3)
+QUICK = Timing(quiet_s=0.1, ask_again_s=0.3, presence_s=0.3)
 
 GIT = {
     **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
@@ -48,14 +48,15 @@ def fill(folder: Path, files: dict[str, str | bytes]) -> None:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """All files of a folder but litter's."""
+    """All files of a folder but litter's; may be called while the folder changes."""
     out = {}
     for at, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in (".git", ".ipynb_checkpoints")]
         for name in names:
             path = Path(at, name)
-            content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
-            out[path.relative_to(folder).as_posix()] = content
+            with suppress(FileNotFoundError):
+                content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
+                out[path.relative_to(folder).as_posix()] = content
     return out
 
 
@@ -149,7 +150,8 @@ class Publisher:
         if self.task.done():
             self.task.result()
         found = json.loads((self.state / "control.json").read_text())
-        self._session = aiohttp.ClientSession(found["url"], headers={"Authorization": f"Bearer {found['token']}"})
+        self.url, self.headers = found["url"], {"Authorization": f"Bearer {found['token']}"}
+        self._session = aiohttp.ClientSession(self.url, headers=self.headers)
         return self
 
     async def __aexit__(
@@ -164,6 +166,14 @@ class Publisher:
         async with self._session.get("/v1/status") as answer:
             found: list[dict[str, Any]] = (await answer.json())["folders"]
             return found
+
+    async def until_folders(self, count: int) -> None:
+        """Wait until so many folders are in the publisher's care."""
+        for _ in range(200):
+            if len(await self.folders()) == count:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(await self.folders())
 
     async def status(self) -> dict[str, Any]:
         return (await self.folders())[0]

@@ -52,7 +52,7 @@ def placed(tree: dict[RelPath, Entry], path: RelPath, entry: Entry | None) -> No
     tree[path] = entry
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(paths, st.none() | entries, max_size=6), min_size=1, max_size=4))
 def test_edits_give_the_tree_that_the_flat_model_gives(steps: list[dict[RelPath, Entry | None]]) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -111,7 +111,6 @@ def test_changes_between_commits_are_those_of_the_flat_trees(history: History) -
 def test_submodules_are_no_files_but_differences(history: History) -> None:
     tree = history.edited(None, {RelPath("sub"): Item(GITLINK, b"1" * 20), RelPath("a"): Item(0o100664, b"2" * 20)})
     assert dict(history.files(tree)) == {"a": Entry(BlobId((b"2" * 20).hex()), Mode.FILE)}
-    assert [path for path, _, _ in history.differences(None, tree)] == ["sub", "a"] or True
     assert {path for path, _, _ in history.differences(None, tree)} == {"sub", "a"}
 
 
@@ -164,6 +163,18 @@ def test_contents_of_all_sizes_are_kept(history: History, size: int) -> None:
 def test_names_of_people_and_messages_are_made_safe(history: History) -> None:
     commit = history.commit([], None, Author("Ida <x>\n", ""), "caf\udce9", 0)
     assert "Ida x" in git(history, "log", "-1", "--format=%an <%ae> %s", commit)
+
+
+def test_what_a_killed_process_left_blocks_nothing(history: History) -> None:
+    one, two = make(history, {"a": b"1"}), make(history, {"a": b"2"})
+    history.set_head("main", one)
+    (history.path / "refs/heads/main.lock").touch()
+    (history.path / "packed-refs.lock").touch()
+    (history.path / "objects/pack/pack_git2_abc").write_bytes(b"half a pack")
+    again = History(history.path)
+    again.set_head("main", two)
+    assert again.head("main") == two
+    assert not list((history.path / "objects/pack").iterdir())
 
 
 def test_a_history_that_is_none_is_said_so(tmp_path: Path) -> None:

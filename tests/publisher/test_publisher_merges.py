@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from classroom_side import Colleague, Course, Publisher, add, everything, fill, until
+from classroom_side import Colleague, Course, Publisher, add, everything, fill, git, until
 
 from syncd.demo.gitserver import GitServer
 
@@ -150,16 +151,12 @@ async def test_what_is_not_for_the_folder_is_carried_along(both: Both) -> None:
 
 
 def add_submodule(colleague: Path, course: Course, commit: str) -> None:
-    from classroom_side import git
-
     git(colleague, "update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
     git(colleague, "commit", "-q", "-m", "A submodule")
     git(colleague, "push", "-q", str(course.path), "HEAD:main")
 
 
 def tree_of(course: Course) -> str:
-    from classroom_side import git
-
     return git(course.path, "ls-tree", "-r", "main").decode()
 
 
@@ -170,13 +167,6 @@ async def test_i10_somebody_is_faster_again_and_again(both: Both) -> None:
         for n in range(12):
             fill(both.folder, {f"mine{n}.txt": f"m{n}", "b.txt": f"mine {n}\n"})
             await asyncio.sleep(0.15)
-
-    def push_away() -> None:
-        for n in range(12):
-            try:
-                both.colleague.push({f"theirs{n}.txt": f"t{n}", "lab/c.txt": f"theirs {n}\n"})
-            except Exception:
-                both.colleague.push({})
 
     before = both.course.head()
     await asyncio.gather(type_away(), asyncio.to_thread(push_away_surely, both))
@@ -189,10 +179,6 @@ async def test_i10_somebody_is_faster_again_and_again(both: Both) -> None:
 
 
 def push_away_surely(both: Both) -> None:
-    import subprocess
-
-    from classroom_side import git
-
     for n in range(12):
         fill(both.colleague.place, {f"theirs{n}.txt": f"t{n}", "lab/c.txt": f"theirs {n}\n"})
         git(both.colleague.place, "add", "-A")
@@ -207,8 +193,6 @@ def push_away_surely(both: Both) -> None:
 
 
 def history(course: Course) -> str:
-    from classroom_side import git
-
     return git(course.path, "rev-list", "main").decode()
 
 

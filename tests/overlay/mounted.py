@@ -1,0 +1,143 @@
+"""A mounted view in a process of its own, that can be killed; and what a test does to it."""
+
+import contextlib
+import json
+import os
+import signal
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from made_commits import Store
+
+from fuse_mount.kernel.mount import close_mount, is_mounted
+from fuse_mount.view import OverlayView, open_view
+from syncd.core.entry import CommitId, Mode, RelPath
+from syncd.view import Step, Take, Update, Wait, Write
+
+
+class Mounted:
+    """One student's folder, served by another process: page faults on it must not wait for our interpreter."""
+
+    def __init__(self, store: Store, where: Path, engine: str, name: str = "student") -> None:
+        self.store = store
+        self.root, self.state = where / name, where / f"{name}.state"
+        self.engine = engine
+        self.process = 0
+        self.start()
+
+    def start(self) -> None:
+        hear, say = os.pipe(), os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            with contextlib.suppress(BaseException):
+                kept = sorted([say[0], hear[1]])
+                os.closerange(3, kept[0])
+                os.closerange(kept[0] + 1, kept[1])
+                os.closerange(kept[1] + 1, kept[1] + 100)
+                self._serve(os.fdopen(say[0]), os.fdopen(hear[1], "w"))
+            os._exit(0)
+        os.close(say[0])
+        os.close(hear[1])
+        self._hearing, self._saying = os.fdopen(hear[0]), os.fdopen(say[1], "w")
+        assert self._hear() == "ready"
+
+    def _serve(self, said: IO[str], answers: IO[str]) -> None:
+        try:
+            view = open_view(self.root, self.state, self.store.snapshot, 0.0, self.engine)
+            assert isinstance(view, OverlayView)
+            print('"ready"', file=answers, flush=True)
+            for line in said:
+                word = json.loads(line)
+                print(json.dumps(self._obey(view, *word)), file=answers, flush=True)
+                if word[0] == "close":
+                    return
+        except Exception:  # noqa: BLE001  (a child of the test: it must not go on into pytest)
+            traceback.print_exc()
+
+    def _obey(self, view: OverlayView, order: str, *more: Any) -> Any:
+        match order:
+            case "switch":
+                return [step.path for step in view.apply(Update(self._snapshot(more[0]), self._steps(view, more[1])))]
+            case "observe":
+                return sorted(view.observe())
+            case "busy":
+                return sorted(view.busy([RelPath(path) for path in more[0]]))
+            case "requests":
+                return getattr(getattr(view.engine, "session", None), "requests", -1)
+            case "close":
+                view.close()
+        return None
+
+    def _snapshot(self, commit: str) -> Any:
+        return self.store.snapshot(CommitId(commit))
+
+    def _steps(self, view: OverlayView, wanted: dict[str, Any]) -> list[Step]:
+        mine = view.observe()
+        steps: list[Step] = []
+        for path in map(RelPath, wanted.get("take", [])):
+            steps.append(Take(path, mine[path].stamp if path in mine else None))
+        for path, text in wanted.get("write", {}).items():
+            steps.append(Write(RelPath(path), text.encode(), Mode.FILE, mine[RelPath(path)].stamp))
+        steps.extend(Wait(RelPath(path), None) for path in wanted.get("wait", []))
+        return steps
+
+    def switch(self, files: Mapping[str, Any], **steps: Any) -> list[str]:
+        """Switch to a commit of these files; the paths of the steps that were refused."""
+        said = self.ask("switch", self.store.commit(files).commit, steps)
+        assert isinstance(said, list)
+        return said
+
+    def observe(self) -> list[str]:
+        said = self.ask("observe")
+        assert isinstance(said, list)
+        return said
+
+    def busy(self, *paths: str) -> list[str]:
+        said = self.ask("busy", paths)
+        assert isinstance(said, list)
+        return said
+
+    def kill(self) -> None:
+        os.kill(self.process, signal.SIGKILL)
+        self._shut()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        if self.process:
+            self.ask("close")
+            self._shut()
+        if is_mounted(self.root):
+            close_mount(self.root)
+
+    def _shut(self) -> None:
+        os.waitpid(self.process, 0)
+        self.process = 0
+        self._hearing.close()
+        self._saying.close()
+
+    def ask(self, *word: Any) -> Any:
+        self._saying.write(json.dumps(word) + "\n")
+        self._saying.flush()
+        return self._hear()
+
+    def _hear(self) -> Any:
+        line = self._hearing.readline().strip()
+        assert line, "the server died"
+        return json.loads(line)
+
+    def path(self, where: str) -> Path:
+        return self.root / where
+
+    def read(self, where: str) -> bytes:
+        return self.path(where).read_bytes()
+
+    def write(self, where: str, data: bytes) -> None:
+        self.path(where).write_bytes(data)
+
+    def names(self, where: str = "") -> list[str]:
+        return sorted(os.listdir(self.path(where)))

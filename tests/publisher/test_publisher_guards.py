@@ -1,0 +1,300 @@
+"""MERGE_SPEC I7-I9 and other accidents: nothing is deleted by mistake, nothing is forced, all is said."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from classroom_side import TOKEN, Colleague, Course, Publisher, add, everything, fill, git, until
+
+from syncd.core.errors import Stop
+from syncd.demo.gitserver import GitServer
+from syncd.publisher import workspace
+from syncd.publisher.folder_sync import Timing
+
+TWELVE: dict[str, str | bytes] = {f"lab/{n}.txt": f"file {n}" for n in range(12)}
+NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+NEEDS = "needs_you"
+
+
+async def test_i7_an_emptied_folder_is_held_until_it_is_meant(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, TWELVE)
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        before = (await publisher.up_to_date())["commit"]
+        shutil.rmtree(folder / "lab")
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert "All files vanished" in status["sentence"] and "resume" in status["sentence"]
+        fill(folder, {"new.txt": "saved while it is held"})
+        await asyncio.sleep(0.5)
+        assert (await publisher.status())["state"] == NEEDS and course.head() == before
+    async with Publisher(state) as publisher:  # started anew, it is still held
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert course.head() == before
+        await publisher.steer("resume")
+        await until(lambda: course.files() == everything(folder) == {"new.txt": b"saved while it is held"})
+        await publisher.up_to_date()
+
+
+async def test_i7_more_than_half_is_held_and_goes_on_by_itself_when_all_is_back(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, TWELVE)
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        before = (await publisher.up_to_date())["commit"]
+        shutil.copytree(folder / "lab", tmp_path / "saved")
+        for n in range(7):
+            (folder / f"lab/{n}.txt").unlink()
+        await publisher.until(lambda now: now["state"] == NEEDS)
+        shutil.copytree(tmp_path / "saved", folder / "lab", dirs_exist_ok=True)
+        assert (await publisher.up_to_date())["commit"] == before
+        for n in range(5):
+            (folder / f"lab/{n}.txt").unlink()
+        await until(lambda: len(course.files()) == 7)
+
+
+async def test_i7_moving_everything_is_no_loss(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, TWELVE)
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        (folder / "lab").rename(folder / "labs")
+        await until(lambda: course.files() == everything(folder))
+        assert len(course.files()) == 12 and (await publisher.up_to_date())["state"] == "up_to_date"
+
+
+@pytest.mark.root
+async def test_i7_an_unmounted_folder_deletes_nothing_and_comes_back(state: Path, folder: Path, course: Course) -> None:
+    await asyncio.to_thread(subprocess.check_call, ["mount", "-t", "tmpfs", "none", folder])
+    mounted = True
+    try:
+        fill(folder, TWELVE)
+        await add(state, folder, course.url)
+        async with Publisher(state) as publisher:
+            before = (await publisher.up_to_date())["commit"]
+            await asyncio.to_thread(subprocess.check_call, ["umount", folder])
+            mounted = False
+            status = await publisher.until(lambda now: now["state"] == NEEDS)
+            assert "vanished" in status["sentence"] and course.head() == before
+    finally:
+        if mounted:
+            await asyncio.to_thread(subprocess.check_call, ["umount", "-l", folder])
+
+
+async def test_i7_a_folder_that_is_gone_is_waited_for(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, TWELVE)
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        before = (await publisher.up_to_date())["commit"]
+        folder.rename(tmp_path / "elsewhere")
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert "not there" in status["sentence"] and course.head() == before
+        fill(tmp_path / "elsewhere", {"more": "written there"})
+        (tmp_path / "elsewhere").rename(folder)
+        await publisher.up_to_date()
+        await until(lambda: course.files() == everything(folder))
+        fill(folder, {"and": "watched again"})
+        await until(lambda: course.files() == everything(folder))
+
+
+@pytest.mark.parametrize("keep", ["both", "theirs"])
+@pytest.mark.parametrize("how", ["rewound", "rewritten", "deleted"])
+async def test_i8_a_rewritten_history_pauses_and_both_ways_lead_on(
+    state: Path, folder: Path, course: Course, tmp_path: Path, how: str, keep: str
+) -> None:
+    fill(folder, {"first": "1"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"second": "2"})
+        await until(lambda: "second" in course.files())
+        await publisher.up_to_date()
+        if how == "deleted":
+            git(course.path, "update-ref", "-d", "refs/heads/main")
+        elif how == "rewound":
+            git(course.path, "update-ref", "refs/heads/main", "main~1")
+        else:
+            colleague = Colleague(tmp_path / "colleague", course)
+            fill(colleague.place, {"first": "rewritten", "second": "2"})
+            git(colleague.place, "add", "-A")
+            git(colleague.place, "commit", "-q", "--amend", "-m", "Amended")
+            git(colleague.place, "push", "-q", "-f", str(course.path), "HEAD:main")
+        shown = course.head()
+        await publisher.say("/v1/hint")
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert ("deleted" if how == "deleted" else "rewritten") in status["sentence"]
+        assert everything(folder) == {"first": b"1", "second": b"2"} and course.head() == shown
+        fill(folder, {"third": "saved meanwhile"})
+        await asyncio.sleep(0.4)
+        assert course.head() == shown
+        await publisher.steer("resume", {"keep": keep})
+        await until(lambda: course.files() == everything(folder) and "third" in course.files())
+        await publisher.up_to_date()
+        files = everything(folder)
+        assert files["third"] == b"saved meanwhile"
+        if how == "rewound":
+            assert ("second" in files) is (keep == "both")
+        elif how == "deleted":
+            assert files["second"] == b"2"
+        else:
+            assert b"rewritten" in files.values()
+        assert {b"1", b"2", b"saved meanwhile"} <= course.all_contents()
+
+
+async def test_i9_a_half_written_notebook_waits_until_it_is_whole(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, {"lab.ipynb": NOTEBOOK})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"lab.ipynb": NOTEBOOK[:20], "other.txt": "does not wait"})
+        await until(lambda: "other.txt" in course.files())
+        status = await publisher.until(lambda now: now["waiting"] == ["lab.ipynb"])
+        assert status["state"] == "settling" and course.files()["lab.ipynb"] == NOTEBOOK.encode()
+        fill(folder, {"lab.ipynb": NOTEBOOK + "\n"})
+        await until(lambda: course.files() == everything(folder))
+        assert (await publisher.up_to_date())["waiting"] == []
+    assert NOTEBOOK[:20].encode() not in course.all_contents()
+
+
+async def test_i9_a_notebook_that_stays_broken_is_published_with_a_warning(
+    state: Path, folder: Path, course: Course
+) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state, Timing(quiet_s=0.1, patience_s=1.2)) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"lab.ipynb": "{ not json"})
+        await publisher.until(lambda now: now["waiting"] == ["lab.ipynb"])
+        await until(lambda: course.files() == {"lab.ipynb": b"{ not json"})
+        status = await publisher.up_to_date()
+        assert "not a complete notebook" in status["sentence"]
+
+
+async def test_i9_a_half_written_notebook_that_a_colleague_changed_is_not_replaced(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, {"lab.ipynb": NOTEBOOK, "x": "1"})
+    await add(state, folder, course.url)
+    colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
+    async with Publisher(state, Timing(quiet_s=0.1, patience_s=2.0)) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"lab.ipynb": "{ half"})
+        await publisher.until(lambda now: now["waiting"] == ["lab.ipynb"])
+        await asyncio.to_thread(colleague.push, {"lab.ipynb": NOTEBOOK + "\n\n", "x": "2"})
+        await publisher.say("/v1/hint")
+        await until(lambda: everything(folder)["x"] == b"2")
+        assert b"{ half" in everything(folder).values()
+        await until(lambda: course.files() == everything(folder))
+        await publisher.up_to_date()
+        assert {b"{ half", NOTEBOOK.encode() + b"\n\n"} <= set(everything(folder).values())
+
+
+async def test_a_file_that_is_too_large_stays_out_and_the_rest_goes_on(
+    state: Path, folder: Path, course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workspace, "LARGEST", 100_000)
+    fill(folder, {"data.csv": b"small", "a": "1"})
+    await add(state, folder, course.url)
+    colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"data.csv": bytes(200_000), "video.mp4": bytes(150_000), "a": "2"})
+        await until(lambda: course.files() == {"data.csv": b"small", "a": b"2"})
+        status = await publisher.up_to_date()
+        assert "not published" in status["sentence"] and len(status["left_out"]) == 2
+        # A colleague changes the very file that is too large here: both stay.
+        await asyncio.to_thread(colleague.push, {"data.csv": b"their small one", "video.mp4": b"their clip"})
+        await publisher.say("/v1/hint")
+        await until(lambda: everything(folder).get("data.csv") == b"their small one")
+        files = everything(folder)
+        assert files["video.mp4"] == b"their clip"
+        assert sorted(len(content) for content in files.values())[-2:] == [150_000, 200_000]
+        (folder / "video.mp4").unlink()
+        await until(lambda: course.files() == {"data.csv": b"their small one", "a": b"2"})
+
+
+@pytest.mark.slow
+async def test_a_file_of_more_than_a_hundred_megabytes_stays_out(state: Path, folder: Path, course: Course) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        (folder / "big.bin").touch()
+        os.truncate(folder / "big.bin", (100 << 20) + 1)
+        fill(folder, {"small": "s"})
+        await until(lambda: course.files() == {"small": b"s"})
+        assert "100 MB" in (await publisher.up_to_date())["sentence"]
+
+
+async def test_names_that_cannot_be_kept_are_said(state: Path, folder: Path, course: Course) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        bytes_name = os.fsdecode(b"caf\xe9.txt")
+        fill(folder, {"git~1/x": "1", "a:b.txt": "2", bytes_name: "3", "fine": "4", "con.txt": "5"})
+        await until(lambda: set(course.files()) == {"a:b.txt", bytes_name, "fine", "con.txt"})
+        status = await publisher.up_to_date()
+        assert "git's own folder" in status["left_out"][0]
+        assert len(status["warnings"]) == 2 and "Windows" in status["warnings"][0]
+
+
+async def test_a_refused_push_is_told_and_nothing_is_lost(
+    state: Path, folder: Path, course: Course, server: GitServer
+) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        server.protected.append("main")
+        fill(folder, {"a": "1"})
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert "refused" in status["sentence"] and status["commit"] != status["remote_commit"]
+        fill(folder, {"b": "2"})
+        server.protected.clear()
+        await until(lambda: course.files() == {"a": b"1", "b": b"2"})
+        await publisher.up_to_date()
+
+
+async def test_a_second_daemon_says_so_and_ends(
+    state: Path, folder: Path, course: Course, tmp_path: Path, server: GitServer
+) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        with pytest.raises(Stop, match="runs already"):
+            async with Publisher(state):
+                pass
+        other = tmp_path / "other-state"
+        with pytest.raises(Stop, match="synced already by process"):
+            await add(other, folder, server.create("second"))
+        alias = tmp_path / "alias"
+        alias.symlink_to(folder)
+        shutil.copytree(state, other, dirs_exist_ok=True)
+        listed = json.loads((other / "folders.json").read_text())
+        listed["folders"][0]["path"] = str(alias)
+        (other / "folders.json").write_text(json.dumps(listed))
+        with pytest.raises(Stop, match="synced already"):
+            async with Publisher(other):
+                pass
+        await publisher.up_to_date()
+        fill(folder, {"still": "works"})
+        await until(lambda: course.files() == {"still": b"works"})
+    async with Publisher(other) as publisher:  # the first has ended: now another may
+        await publisher.up_to_date()
+
+
+async def test_the_token_is_in_no_other_file(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {"a": "2"})
+        await until(lambda: course.files() == {"a": b"2"})
+        await publisher.up_to_date()
+        holders = [path for path in state.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+        assert [path.name for path in holders] == ["tokens.json"]
+        assert holders[0].stat().st_mode & 0o077 == 0 and state.stat().st_mode & 0o077 == 0
+        assert (state / "control.json").stat().st_mode & 0o077 == 0
+        assert TOKEN not in str(await publisher.folders())
