@@ -26,11 +26,14 @@ class NewAttr:
 
 
 def open_file(overlay: Overlay, node: File, flags: int) -> None:
-    """Open a file; a lower one is not copied up before it is written or truncated."""
+    """Open a file; a lower one is not copied up before it is written or truncated.
+
+    Its content is opened by whoever reads it first: often the kernel still has it, and nobody does.
+    """
     if flags & os.O_TRUNC:
         truncate(overlay, node, 0)
-    if node.low is not None and node.fd < 0 and not node.backing:
-        node.fd = overlay.lower.open(node.low.version)
+    if not node.opens:
+        overlay.opened.add(node)
     node.opens += 1
     if flags & _ACCMODE != os.O_RDONLY:
         node.writers += 1
@@ -46,6 +49,7 @@ def release(overlay: Overlay, node: File, flags: int) -> bool:
             overlay.writing.discard(node)
     if node.opens:
         return False
+    overlay.opened.discard(node)
     if node.fd >= 0 and not (node.gone and node.low is None):
         os.close(node.fd)
         node.fd = -1

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import time
 
 from fuse_mount.layer import Change
 from fuse_mount.nodes import File, Folder
@@ -112,6 +111,7 @@ def unlink(overlay: Overlay, folder: Folder, name: bytes) -> File:
         if path in overlay.layer.origins:
             overlay.log.append([("forget-origin", os.fsdecode(path))])
     overlay.nodes.unname(node, folder, name)
+    overlay.removed_from(folder, name)
     return node
 
 
@@ -139,6 +139,8 @@ def rmdir(overlay: Overlay, folder: Folder, name: bytes) -> Folder:
 
 def drop_folder(overlay: Overlay, node: Folder) -> None:
     """A folder has lost its name."""
+    if node.parent is not None:
+        overlay.removed_from(node.parent, node.name)
     if node.parent is not None and node.parent.children.get(node.name) is node:
         del node.parent.children[node.name]
     node.gone, node.upper, node.listing = True, False, None
@@ -148,7 +150,7 @@ def drop_folder(overlay: Overlay, node: Folder) -> None:
 def hide_lower(overlay: Overlay, folder: Folder, name: bytes) -> None:
     """Write a whiteout for whatever of the lower shows at a name, and mark the folder as changed."""
     path = folder.path_of(name)
-    overlay.removed[path] = time.monotonic()
+    overlay.note_removed(path)
     changes = hiding(overlay, folder, name)
     if changes:
         overlay.ensure_upper(folder)

@@ -17,7 +17,7 @@ from fuse_mount.record_log import sync_folder
 from fuse_mount.upper import Upper
 from syncd.core.entry import BlobId, CommitId, Mode, RelPath
 from syncd.core.entry import Entry as CoreEntry
-from syncd.view import Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
+from syncd.view import Hide, Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,8 @@ def _encoded(item: Staged) -> dict[str, Any]:
             out |= {"to": step.to, "stamps": [[path, _plain(stamp)] for path, stamp in step.stamps.items()]}
         case Wait():
             out["base"] = [step.base.blob, int(step.base.mode)] if step.base else None
+        case Hide():
+            out["known_as"] = step.known_as
     return out
 
 
@@ -188,7 +190,7 @@ def _decoded(item: dict[str, Any]) -> Staged:
             step = Take(path, None if item["stamp"] is None else _stamp(item["stamp"]))
         case "Write":
             # The content is in the staged file.
-            stamp = Stamp(None) if item["stamp"] is None else _stamp(item["stamp"])
+            stamp = None if item["stamp"] is None else _stamp(item["stamp"])
             step = Write(path, b"", Mode(item["mode"]), stamp)
         case "PutBeside":
             step = PutBeside(path, BlobId(item["blob"]), Mode(item["mode"]))
@@ -198,6 +200,8 @@ def _decoded(item: dict[str, Any]) -> Staged:
         case "Wait":
             base = item["base"]
             step = Wait(path, CoreEntry(BlobId(base[0]), Mode(base[1])) if base else None)
+        case "Hide":
+            step = Hide(path, RelPath(item["known_as"]))
         case other:
             raise ValueError(f"unknown step {other!r} in the journal")
     return Staged(step, staged)

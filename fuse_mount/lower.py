@@ -9,6 +9,8 @@ from syncd.blobs import Snapshot
 from syncd.core.entry import BlobId
 from syncd.manifest import FOLDER
 
+_READ = os.O_RDONLY | os.O_CLOEXEC
+
 
 class LowerStat(NamedTuple):
     """A lower entry as it is now.  `version` names this very content and is enough to open it."""
@@ -80,8 +82,9 @@ class SnapshotLower:
     def children(self, folder: int | bytes) -> Iterator[tuple[bytes, int]]:
         """In the order of names."""
         assert isinstance(folder, int)
+        name = self._manifest._name
         for index in self._manifest.children(folder):
-            yield self._manifest.record(index).name, index
+            yield name(index), index
 
     def stat(self, ref: int | bytes) -> LowerStat:
         """From the manifest's record."""
@@ -93,7 +96,7 @@ class SnapshotLower:
 
     def open(self, version: bytes) -> int:
         """The blob itself."""
-        return os.open(self._blob(version), os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(self._blob(version), _READ)
 
     def target(self, version: bytes) -> bytes:
         """A link's blob holds its target."""

@@ -182,8 +182,8 @@ class _Operations(mfusepy.Operations):  # type: ignore[misc]
             if not isinstance(folder, Folder):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             out = [(name, {"st_mode": stat.S_IFDIR}, at) for name, at in ((".", 1), ("..", 2)) if at > offset]
-            for at, name in list(overlay.list(folder, 0 if offset <= 2 else offset)):
-                node = overlay.lookup(folder, name)
+            for at, name, ref in overlay.list(folder, 0 if offset <= 2 else offset):
+                node = overlay.lookup(folder, name, ref)
                 if node is not None:
                     with contextlib.suppress(FileNotFoundError):
                         attr = overlay.attr(node)

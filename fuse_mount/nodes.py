@@ -20,7 +20,20 @@ _LOWER_BIT = 1 << 62
 class Folder:
     """A folder that somebody holds.  Keeps its number through everything but its removal."""
 
-    __slots__ = ("children", "epoch", "gone", "ino", "listing", "lookups", "lower", "name", "parent", "upper")
+    __slots__ = (
+        "_path",
+        "children",
+        "epoch",
+        "gone",
+        "ino",
+        "listed_in",
+        "listing",
+        "lookups",
+        "lower",
+        "name",
+        "parent",
+        "upper",
+    )
 
     def __init__(self, ino: int, parent: "Folder | None", name: bytes, upper: bool) -> None:
         """A new one, held by nobody yet."""
@@ -35,18 +48,28 @@ class Folder:
         self.lower: LowerRef | None = None
         self.epoch = -1
         """The overlay's epoch in which `lower` was found."""
-        self.listing: list[tuple[int, bytes]] | None = None
+        self.listing: list[Listed] | None = None
+        self.listed_in = -1
+        """The overlay's epoch in which `listing` was made: in another one its references mean nothing."""
         self.gone = False
+        self._path: bytes | None = None
 
     def path(self) -> bytes:
         """Where it is now."""
-        names = []
-        folder = self
-        while folder.parent is not None:
-            names.append(folder.name)
-            folder = folder.parent
-        names.reverse()
-        return b"/".join(names)
+        if self._path is None:
+            self._path = self.parent.path_of(self.name) if self.parent is not None else b""
+        return self._path
+
+    def move(self, parent: "Folder", name: bytes) -> None:
+        """It has another name from now on."""
+        self.parent, self.name = parent, name
+        self._forget_path()
+
+    def _forget_path(self) -> None:
+        self._path = None
+        for child in self.children.values():
+            if isinstance(child, Folder):
+                child._forget_path()
 
     def path_of(self, name: bytes) -> bytes:
         """The path of an entry."""
@@ -105,6 +128,9 @@ class File:
 
 
 Node = Folder | File
+
+Listed = tuple[int, bytes, LowerRef | None]
+"""A name in a listing: its offset, and where the lower has it, if it is the lower's."""
 
 
 class Attr(NamedTuple):

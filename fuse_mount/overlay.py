@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 from fuse_mount.layer import Layer
 from fuse_mount.lower import Lower, LowerRef
-from fuse_mount.nodes import Attr, File, Folder, Node, Nodes
+from fuse_mount.nodes import Attr, File, Folder, Listed, Node, Nodes
 from fuse_mount.record_log import RecordLog
 from fuse_mount.upper import Upper
 
 NAME_MAX = 255
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Overlay:
         """Counts whatever can change which lower folder lies below a folder."""
         self.removed: dict[bytes, float] = {}
         """When paths were last removed or renamed away (monotonic), for `busy`."""
+        self.opened: set[File] = set()
+        """Files that somebody has open."""
         self.writing: set[File] = set()
         """Files that somebody has open for writing."""
         self.before_copy_up: Callable[[File], None] = lambda node: None
@@ -91,8 +95,8 @@ class Overlay:
         lower = self.lower_of(folder)
         return None if lower is None else self.lower.child(lower, name)
 
-    def lookup(self, folder: Folder, name: bytes) -> Node | None:
-        """The entry of a name; None if the view shows none."""
+    def lookup(self, folder: Folder, name: bytes, listed: LowerRef | None = None) -> Node | None:
+        """The entry of a name; None if the view shows none.  `listed`: where a listing just found it in the lower."""
         node = folder.children.get(name)
         if node is not None:
             return node
@@ -100,6 +104,8 @@ class Overlay:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         if folder.gone:
             return None
+        if listed is not None and folder.listed_in == self.epoch:
+            return self._lower_node(folder, name, listed)
         path = folder.path_of(name)
         if folder.upper:
             found = self.upper.stat(path)
@@ -110,8 +116,9 @@ class Overlay:
         if path in self.layer.redirects:
             return self.nodes.add_folder(folder, name, False)
         ref = None if path in self.layer.hidden else self.below(folder, name)
-        if ref is None:
-            return None
+        return None if ref is None else self._lower_node(folder, name, ref)
+
+    def _lower_node(self, folder: Folder, name: bytes, ref: LowerRef) -> Node:
         low = self.lower.stat(ref)
         if stat.S_ISDIR(low.mode):
             return self.nodes.add_folder(folder, name, False)
@@ -194,38 +201,64 @@ class Overlay:
 
     # Listing
 
-    def names(self, folder: Folder) -> set[bytes]:
-        """All names that the view shows in a folder."""
+    def entries(self, folder: Folder) -> dict[bytes, LowerRef | None]:
+        """All names that the view shows in a folder; where the lower has them, if they are the lower's."""
         if folder.gone:
-            return set()
-        names = {name for name, _ in self.upper.names(folder.path())} if folder.upper else set()
+            return {}
         layer, lower = self.layer, self.lower_of(folder)
         start = folder.path_of(b"")
+        out: dict[bytes, LowerRef | None] = {}
+        if lower is not None:
+            out.update(self.lower.children(lower))
+            if layer.hidden:
+                for name in [name for name in out if start + name in layer.hidden]:
+                    del out[name]
         for path in layer.redirects:
             if path.startswith(start) and b"/" not in path[len(start) :]:
-                names.add(path[len(start) :])
-        if lower is not None:
-            children = (name for name, _ in self.lower.children(lower))
-            names.update(name for name in children if start + name not in layer.hidden)
-        return names
+                out[path[len(start) :]] = None
+        if folder.upper:
+            out.update((name, None) for name, _ in self.upper.names(folder.path()))
+        return out
 
-    def list(self, folder: Folder, offset: int) -> Iterator[tuple[int, bytes]]:
+    def names(self, folder: Folder) -> set[bytes]:
+        """All names that the view shows in a folder."""
+        return set(self.entries(folder))
+
+    def list(self, folder: Folder, offset: int) -> Iterator[Listed]:
         """Names after an offset, each with its own.  Names that vanish meanwhile may still be listed.
 
         A name's offset is a hash of it, so that it survives whatever happens to its neighbours.
         """
         if offset == 0 or folder.listing is None:
-            folder.listing = sorted((_offset(name), name) for name in self.names(folder))
-        at = bisect.bisect_right(folder.listing, offset, key=lambda item: item[0])
+            found = sorted((_offset(name), name, ref) for name, ref in self.entries(folder).items())
+            folder.listing, folder.listed_in = found, self.epoch
+        at = bisect.bisect_right(folder.listing, offset, key=_offset_of)
         if at == len(folder.listing):
             folder.listing = None
             return iter(())
-        return iter(folder.listing[at:])
+        return islice(folder.listing, at, None)
 
     def added(self, folder: Folder, name: bytes) -> None:
         """A name is new in a folder: whoever is reading the folder may see it."""
         if folder.listing is not None:
-            bisect.insort(folder.listing, (_offset(name), name))
+            self.removed_from(folder, name)
+            bisect.insort(folder.listing, (_offset(name), name, None), key=_offset_of)
+
+    def removed_from(self, folder: Folder, name: bytes) -> None:
+        """What a listing knew of a name is no longer so."""
+        if folder.listing is not None:
+            at = bisect.bisect_left(folder.listing, _offset(name), key=_offset_of)
+            while at < len(folder.listing) and folder.listing[at][0] == _offset(name):
+                if folder.listing[at][1] == name:
+                    del folder.listing[at]
+                    return
+                at += 1
+
+    def note_removed(self, path: bytes) -> None:
+        """Somebody removed or renamed what was at a path."""
+        if len(self.removed) >= _REMEMBERED:
+            self.removed.clear()
+        self.removed[path] = time.monotonic()
 
     # Copy-up
 
@@ -297,8 +330,15 @@ class Overlay:
                 node.fd = fd
             else:
                 os.close(fd)
+        self.added(node.parent, node.name)
         node.low, node.real = None, real
         self.nodes.by_real[real] = node
+
+    def hold_open(self) -> None:
+        """Before a switch: from now on the blobs of open files may go, so they are opened for good."""
+        for node in self.opened:
+            if node.low is not None and node.fd < 0 and not node.backing and not stat.S_ISLNK(node.low.mode):
+                node.fd = self.lower.open(node.low.version)
 
     def detach(self, node: File) -> None:
         """Let a lower file's name lead to a new node; whoever holds this one keeps what he has."""
@@ -321,6 +361,10 @@ def _attr(ino: int, found: os.stat_result, links: int) -> Attr:
         found.st_ctime_ns,
         found.st_blksize,
     )
+
+
+def _offset_of(listed: Listed) -> int:
+    return listed[0]
 
 
 def _offset(name: bytes) -> int:

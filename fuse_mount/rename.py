@@ -6,7 +6,6 @@ them leaves either all of it or nothing.
 
 import errno
 import os
-import time
 
 from fuse_mount.entries import drop_folder, hiding, keep_for_holders
 from fuse_mount.layer import Change, Origin, origin_change
@@ -86,10 +85,11 @@ def _rename_file(
         overlay.epoch += 1
     else:
         act()
-    overlay.removed[old_path] = time.monotonic()
+    overlay.note_removed(old_path)
     if isinstance(target, File):
         overlay.nodes.unname(target, to, new)
     _rename_node(node, folder, name, to, new)
+    overlay.removed_from(folder, name)
     overlay.added(to, new)
 
 
@@ -174,14 +174,16 @@ def _rename_folder(overlay: Overlay, node: Folder, to: Folder, new: bytes, targe
     if isinstance(target, Folder):
         drop_folder(overlay, target)
     _move_node(overlay, node, to, new)
-    overlay.removed[old_path] = time.monotonic()
+    overlay.note_removed(old_path)
     overlay.added(to, new)
 
 
 def _move_node(overlay: Overlay, node: Folder, to: Folder, new: bytes) -> None:
+    if node.parent is not None:
+        overlay.removed_from(node.parent, node.name)
     if node.parent is not None and node.parent.children.get(node.name) is node:
         del node.parent.children[node.name]
-    node.parent, node.name = to, new
+    node.move(to, new)
     to.children[new] = node
     overlay.epoch += 1
 
@@ -243,8 +245,12 @@ def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, t
     real = overlay.upper.real(a_path)
     overlay.log.attempt(b_path, real, changes, lambda: overlay.upper.rename(a_path, b_path, Rename.EXCHANGE))
     folder.children[name], to.children[new] = b, a
+    overlay.added(folder, name)
+    overlay.added(to, new)
     for node, was, now in ((a, (folder, name), (to, new)), (b, (to, new), (folder, name))):
-        if isinstance(node, Folder) or (node.parent, node.name) == was:
+        if isinstance(node, Folder):
+            node.move(*now)
+        elif (node.parent, node.name) == was:
             node.parent, node.name = now
         elif node.aliases and was in node.aliases:
             node.aliases[node.aliases.index(was)] = now

@@ -39,6 +39,7 @@ class Switch:
         now = overlay.layer
         self._layer = Layer(set(now.hidden), dict(now.redirects), dict(now.origins))
         self.touched: set[bytes] = set()
+        self.stale = Stale()
 
     def record(self, *changes: Change) -> None:
         """Add records."""
@@ -147,7 +148,7 @@ class Switch:
         for folder, lower in sorted(self._layer.redirects.items()):
             index = self.new.find(RelPath(os.fsdecode(lower)))
             if index is None or not self.new.record(index).is_folder:
-                make_folder(self.overlay, folder)
+                make_folder(self.overlay, folder, self.stale)
                 self.record(("show", os.fsdecode(folder)))
                 if self.new.find(RelPath(os.fsdecode(folder))) is not None:
                     self.record(("hide-own", os.fsdecode(folder)))
@@ -213,8 +214,11 @@ def own_all(overlay: Overlay, path: bytes, but: bytes) -> None:
             own(overlay, folder.path_of(name))
 
 
-def make_folder(overlay: Overlay, path: bytes) -> Folder:
-    """The folder at a path, in the upper too; NotADirectoryError if a file is in the way."""
+def make_folder(overlay: Overlay, path: bytes, stale: Stale) -> Folder:
+    """The folder at a path, in the upper too; NotADirectoryError if a file is in the way.
+
+    Somebody may have cached that the names made here are none.
+    """
     folder = overlay.nodes.root
     for name in path.split(b"/") if path else ():
         node = overlay.lookup(folder, name)
@@ -224,14 +228,16 @@ def make_folder(overlay: Overlay, path: bytes) -> Folder:
             overlay.ensure_upper(folder)
             overlay.upper.mkdir(folder.path_of(name), 0o777 & ~overlay.upper.mask)
             node = overlay.nodes.add_folder(folder, name, True)
+            folder.listing = None
+            stale.names.add((folder.ino, name))
+            stale.folders.add(folder.ino)
         folder = node
     overlay.ensure_upper(folder)
     return folder
 
 
-def unbind(overlay: Overlay, paths: Iterable[bytes]) -> Stale:
-    """Let names lead where they lead now, and say which are no longer what somebody may have cached."""
-    stale = Stale()
+def unbind(overlay: Overlay, paths: Iterable[bytes], stale: Stale) -> None:
+    """Let names lead where they lead now, and add those that are no longer what somebody may have cached."""
     for path in paths:
         folder = overlay.nodes.root
         for name in path.split(b"/"):
@@ -247,7 +253,6 @@ def unbind(overlay: Overlay, paths: Iterable[bytes]) -> Stale:
             elif isinstance(node, Folder):
                 drop_folder(overlay, node)
             break
-    return stale
 
 
 def _stands(overlay: Overlay, folder: Folder) -> bool:

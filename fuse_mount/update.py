@@ -12,7 +12,7 @@ from enum import Enum
 
 from fuse_mount.entries import drop_folder, keep_for_holders
 from fuse_mount.journal import Journal, Staged
-from fuse_mount.layer import wait_change
+from fuse_mount.layer import Origin, origin_change, wait_change
 from fuse_mount.lower import SnapshotLower
 from fuse_mount.nodes import File, Folder
 from fuse_mount.observe import Observer, files_at
@@ -21,7 +21,7 @@ from fuse_mount.switch import Stale, Switch, make_folder, own, unbind
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
 from syncd.manifest import Manifest, difference
-from syncd.view import MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+from syncd.view import Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
 
 
 class _Rest(Enum):
@@ -74,17 +74,19 @@ class Updating:
             self.switch = Switch(overlay, self.old, self.to.manifest)
             accepted = [item for item in self.journal.steps if self._holds(item.step) or self._refuse(item.step)]
             rest = dict(self._rest())
-            for kind in (MoveBeside, Take, Write, PutBeside, Wait):
+            for kind in (MoveBeside, Take, Write, PutBeside, Wait, Hide):
                 for item in accepted:
                     if isinstance(item.step, kind):
                         self._do(item)
             self._settle_rest(rest)
             if not (again and overlay.layer.update == self.journal.token):
                 self._commit()
+            overlay.hold_open()
             overlay.lower = SnapshotLower(self.to, overlay.upper.mask)
             overlay.epoch += 1
             paths = {os.fsencode(path) for path in self.between.keys() | self.theirs.keys()} | self.switch.touched
-            self.out.stale = unbind(overlay, paths - {b""})
+            unbind(overlay, paths - {b""}, self.switch.stale)
+            self.out.stale = self.switch.stale
         return self.out
 
     # Checking
@@ -117,6 +119,8 @@ class Updating:
                 return all(self._stamp(path) == stamp for path, stamp in step.stamps.items())
             case PutBeside():
                 return self.again or self.overlay.at(at) is None
+            case Hide():
+                return self.overlay.at(at) is None
             case _:
                 return True
 
@@ -165,11 +169,25 @@ class Updating:
             case Write():
                 if self.overlay.upper.staged(item.staged):
                     self._write(step, item.staged)
+                self._keep_origin(os.fsencode(step.path))
             case PutBeside():
                 if self.overlay.upper.staged(item.staged):
                     self._put(step, item.staged)
             case Wait():
                 self._wait(step.path)
+            case Hide():
+                self._stay(step.path, pin=False)
+                self._keep_origin(os.fsencode(step.known_as), step.path)
+
+    def _keep_origin(self, path: bytes, now: RelPath | None = None) -> None:
+        """A file that the student renamed goes on to be known as the course's, which may have renamed it (`now`)."""
+        origin = self.overlay.layer.origins.get(path)
+        course = now or (origin.path if origin else None)
+        if course is None:
+            return
+        entry = self.to.manifest.entry(course) or (origin.entry if origin else None)
+        if entry is not None:
+            self.switch.record(origin_change(path, Origin(course, entry, self.overlay.upper.real(path))))
 
     def _drop(self, path: bytes) -> None:
         """Give up what the upper has at a path; whoever has it open keeps it."""
@@ -204,7 +222,7 @@ class Updating:
 
     def _write(self, step: Write, staged: bytes) -> None:
         at = os.fsencode(step.path)
-        folder = make_folder(self.overlay, at.rpartition(b"/")[0])
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale)
         name = at.rpartition(b"/")[2]
         node = self.overlay.lookup(folder, name)
         if isinstance(node, File):
@@ -219,7 +237,7 @@ class Updating:
 
     def _put(self, step: PutBeside, staged: bytes) -> None:
         at = os.fsencode(step.path)
-        folder = make_folder(self.overlay, at.rpartition(b"/")[0])
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale)
         try:
             self.overlay.upper.place_new(staged, at)
         except FileExistsError:
@@ -233,7 +251,7 @@ class Updating:
             own(self.overlay, os.fsencode(path))
         node = self.overlay.at(old)
         if node is not None and self.overlay.upper.stat(old) is not None:
-            goal = make_folder(self.overlay, new.rpartition(b"/")[0])
+            goal = make_folder(self.overlay, new.rpartition(b"/")[0], self.switch.stale)
             self.overlay.upper.rename(old, new)
             self.out.changed |= {old.rpartition(b"/")[0], goal.path()}
             _rename_node(self.overlay, node, old, goal, new.rpartition(b"/")[2])
@@ -300,7 +318,9 @@ def _rename_node(overlay: Overlay, node: File | Folder, old: bytes, to: Folder, 
         del above.children[old_name]
     if isinstance(node, Folder):
         _forget_lower(overlay, node)
-    node.parent, node.name = to, name
+        node.move(to, name)
+    else:
+        node.parent, node.name = to, name
     to.children[name] = node
     overlay.epoch += 1
 

@@ -42,6 +42,8 @@ class Upper:
     def stat(self, path: bytes) -> os.stat_result | None:
         """The entry at a path; None if there is none."""
         try:
+            if len(path) < _LONG:
+                return os.stat(path or b".", dir_fd=self._top, follow_symlinks=False)
             with self._at(path) as (at, tail):
                 return os.stat(tail, dir_fd=at, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):

@@ -16,7 +16,6 @@ from fuse_mount import observe
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
-from fuse_mount.layer import Origin
 from fuse_mount.lower import EmptyLower, SnapshotLower
 from fuse_mount.nodes import File, Folder
 from fuse_mount.observe import Observer
@@ -126,12 +125,13 @@ class OverlayView:
         """What shows it; None while nothing is mounted."""
         return self._engine
 
-    def origins(self) -> Mapping[RelPath, Origin]:
+    def origins(self) -> Mapping[RelPath, RelPath]:
         """Files that the student renamed, and what of the course they were; files in renamed folders included."""
         if self._observer is None:
             return {}
         with self._overlay.lock, self._overlay.nodes.passing():
-            return observe.origins(self._overlay, self._observer.manifest)
+            found = observe.origins(self._overlay, self._observer.manifest)
+        return {path: origin.path for path, origin in found.items()}
 
     def observe(self) -> Mapping[RelPath, Mine]:
         """All that the student changed against the base."""

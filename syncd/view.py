@@ -42,15 +42,13 @@ class Take:
 class Write:
     """The student's file at this path gets a merged content (a new file: open handles keep the old).
 
-    With `source`, the file that the student has there comes to `path`, and `source` is given up; `stamp` is then that
-    of the source.  The student has nothing of their own at `path` in that case.
+    `stamp` is None where the student had not changed the path.
     """
 
     path: RelPath
     content: bytes
     mode: Mode
-    stamp: Stamp
-    source: RelPath | None = None
+    stamp: Stamp | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,10 @@ class PutBeside:
 
 @dataclass(frozen=True, slots=True)
 class MoveBeside:
-    """What the student made at `path` (a file, or all of a folder) moves to `to`; the new commit takes `path`."""
+    """What the student made at `path` (a file, or all of a folder) moves to `to`; the new commit takes `path`.
+
+    `to` is beside it, or in the folder to which theirs was renamed; it never replaces a file.
+    """
 
     path: RelPath
     to: RelPath
@@ -80,15 +81,6 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """A file that the student made at `path` moves to `to`, after the folder it was in; never replaces a file."""
-
-    path: RelPath
-    to: RelPath
-    stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True)
 class Hide:
     """The new commit's file at `path` does not show: the student has it as `known_as`."""
 
@@ -96,7 +88,7 @@ class Hide:
     known_as: RelPath
 
 
-Step = Take | Write | PutBeside | MoveBeside | Wait | Follow | Hide
+Step = Take | Write | PutBeside | MoveBeside | Wait | Hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +123,10 @@ class View(Protocol):
 
     def observe(self) -> Mapping[RelPath, Mine]:
         """All that the student changed against the base (against `waiting` for paths in it)."""
+        ...
+
+    def origins(self) -> Mapping[RelPath, RelPath]:
+        """Files of the student's that are the course's under another name, as far as the view knows: new -> old."""
         ...
 
     def content(self, path: RelPath) -> bytes:

@@ -13,7 +13,6 @@ import os
 import queue
 import stat
 import threading
-from enum import IntEnum
 
 from fuse_mount import content
 from fuse_mount.kernel.protocol import BACKING_CLOSE, BACKING_MAP, BACKING_OPEN, OPEN_OUT, Open
@@ -28,12 +27,12 @@ LARGE = 256 << 10
 """Lower files from this size on are read through passthrough: below it two ioctls cost more than the copy."""
 
 
-class Io(IntEnum):
-    """How the open handles of an inode do I/O."""
+# How the open handles of an inode do I/O.
+NONE, CACHED, PASSTHROUGH = 0, 1, 2
 
-    NONE = 0
-    CACHED = 1
-    PASSTHROUGH = 2
+_READ_ONLY, _ACCMODE, _RDWR = os.O_RDONLY, os.O_ACCMODE, os.O_RDWR
+_CACHE_FLAGS = int(Open.KEEP_CACHE | Open.NOFLUSH)
+_PASSTHROUGH_FLAG = int(Open.PASSTHROUGH)
 
 
 class Opening:
@@ -55,8 +54,8 @@ class Opening:
 
     def open(self, node: File, flags: int) -> bytes:
         """Open, and answer the kernel."""
-        writing = flags & os.O_ACCMODE != os.O_RDONLY
-        if node.low is not None and node.io == Io.PASSTHROUGH and (writing or flags & os.O_TRUNC):
+        writing = flags & _ACCMODE != _READ_ONLY
+        if node.low is not None and node.io == PASSTHROUGH and (writing or flags & os.O_TRUNC):
             # A write must not reach the blob, and no other kind of open is allowed now: a new inode takes the name.
             self._rebind(node)
         if node.gone and node.low is not None and writing:
@@ -65,38 +64,38 @@ class Opening:
         content.open_file(self.overlay, node, flags)
         if first:
             node.io = self._kind(node, writing)
-            if node.io == Io.PASSTHROUGH and not node.backing and not self._register(node):
-                node.io = Io.CACHED
-        if node.io == Io.PASSTHROUGH:
-            return OPEN_OUT.pack(node.ino, Open.PASSTHROUGH, node.backing)
-        return OPEN_OUT.pack(node.ino, Open.KEEP_CACHE | Open.NOFLUSH, 0)
+            if node.io == PASSTHROUGH and not node.backing and not self._register(node):
+                node.io = CACHED
+        if node.io == PASSTHROUGH:
+            return OPEN_OUT.pack(node.ino, _PASSTHROUGH_FLAG, node.backing)
+        return OPEN_OUT.pack(node.ino, _CACHE_FLAGS, 0)
 
     def release(self, node: File, flags: int) -> None:
         """Close one handle; the registration stays until the kernel forgets the inode."""
-        shared = node.io == Io.PASSTHROUGH and flags & os.O_ACCMODE == os.O_RDWR
+        shared = node.io == PASSTHROUGH and flags & _ACCMODE == _RDWR
         if content.release(self.overlay, node, flags):
-            node.io = Io.NONE
+            node.io = NONE
         if shared:
             # It may have been mapped and written without the mount's knowledge: its times are not what they were.
             self._tell_later(node.ino)
 
     def validity(self, node: Node) -> int:
         """For how many seconds the kernel may keep a node's attributes."""
-        return 0 if isinstance(node, File) and node.writers and node.io == Io.PASSTHROUGH else FOREVER
+        return 0 if isinstance(node, File) and node.writers and node.io == PASSTHROUGH else FOREVER
 
     def forgotten(self, node: File) -> None:
         """Nobody holds the inode any more."""
         self._unregister(node)
 
-    def _kind(self, node: File, writing: bool) -> Io:
+    def _kind(self, node: File, writing: bool) -> int:
         if not self.passthrough:
-            return Io.CACHED
+            return CACHED
         if node.low is not None:
-            return Io.PASSTHROUGH if node.low.size >= LARGE and not writing else Io.CACHED
+            return PASSTHROUGH if node.low.size >= LARGE and not writing else CACHED
         found = os.fstat(content.descriptor(self.overlay, node)) if not node.backing else None
         # With a set-id bit each write must pass the mount, which drops it.
         special = found is not None and found.st_mode & (stat.S_ISUID | stat.S_ISGID)
-        return Io.CACHED if special else Io.PASSTHROUGH
+        return CACHED if special else PASSTHROUGH
 
     def _register(self, node: File) -> bool:
         assert self._session is not None
@@ -119,7 +118,7 @@ class Opening:
             node.backing = 0
 
     def _before_copy_up(self, node: File) -> None:
-        if node.io == Io.PASSTHROUGH and node.opens:
+        if node.io == PASSTHROUGH and node.opens:
             self._rebind(node)
         self._unregister(node)
 

@@ -11,7 +11,7 @@ from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.opening import Opening
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
-from fuse_mount.nodes import Attr, File, Folder, Node
+from fuse_mount.nodes import Attr, File, Node
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.syscalls import Rename
@@ -19,8 +19,13 @@ from fuse_mount.syscalls import Rename
 FOREVER = 1_000_000
 """Seconds that names, their absence and attributes stay valid: whatever changes them says so."""
 
+_MODE, _UID, _GID, _SIZE = int(Set.MODE), int(Set.UID), int(Set.GID), int(Set.SIZE)
+_ATIME, _MTIME, _ATIME_NOW, _MTIME_NOW = int(Set.ATIME), int(Set.MTIME), int(Set.ATIME_NOW), int(Set.MTIME_NOW)
+_KILL_SUIDGID = int(Set.KILL_SUIDGID)
+
 _NOTHING = p.ENTRY_HEAD.pack(0, 0, FOREVER, 0, 0, 0) + bytes(p.ATTR.size)
 _EMPTY = b""
+_U64 = 0xFFFFFFFFFFFFFFFF
 
 
 class KernelOperations:
@@ -159,19 +164,19 @@ class KernelOperations:
 
     def _setattr(self, request: Request) -> Reply:
         fields = p.SETATTR_IN.unpack_from(request.body)
-        valid, size = Set(fields[0]), fields[3]
+        valid, size = fields[0], fields[3]
         atime, mtime = _ns(fields[5], fields[8]), _ns(fields[6], fields[9])
         mode, uid, gid = fields[11], fields[13], fields[14]
         now = time.time_ns()
         node = self.overlay.nodes.get(request.node)
         new = NewAttr(
-            mode=mode if valid & Set.MODE else None,
-            uid=uid if valid & Set.UID else None,
-            gid=gid if valid & Set.GID else None,
-            size=size if valid & Set.SIZE else None,
-            atime_ns=(now if valid & Set.ATIME_NOW else atime) if valid & Set.ATIME else None,
-            mtime_ns=(now if valid & Set.MTIME_NOW else mtime) if valid & Set.MTIME else None,
-            drop_setid=bool(valid & Set.KILL_SUIDGID),
+            mode=mode if valid & _MODE else None,
+            uid=uid if valid & _UID else None,
+            gid=gid if valid & _GID else None,
+            size=size if valid & _SIZE else None,
+            atime_ns=(now if valid & _ATIME_NOW else atime) if valid & _ATIME else None,
+            mtime_ns=(now if valid & _MTIME_NOW else mtime) if valid & _MTIME else None,
+            drop_setid=bool(valid & _KILL_SUIDGID),
         )
         content.set_attr(self.overlay, node, new)
         return self._attr_out(node)
@@ -291,11 +296,11 @@ class KernelOperations:
                     parts.append(head + _dirent(ino, cookie, name, stat.S_IFDIR))
                     room -= len(parts[-1])
             offset = 0 if offset < 2 else offset
-        for cookie, name in self.overlay.list(folder, 0 if offset <= 2 else offset):
+        for cookie, name, ref in self.overlay.list(folder, 0 if offset <= 2 else offset):
             need = p.aligned(p.DIRENT.size + len(name)) + (p.ENTRY_OUT.size if plus else 0)
             if need > room:
                 break
-            node = self.overlay.lookup(folder, name)
+            node = self.overlay.lookup(folder, name, ref)
             if node is None:
                 continue
             try:
@@ -351,26 +356,30 @@ def _ns(seconds: int, rest: int) -> int:
 
 
 def _packed(attr: Attr) -> tuple[int, ...]:
-    atime, atime_ns = divmod(attr.atime_ns, 1_000_000_000)
-    mtime, mtime_ns = divmod(attr.mtime_ns, 1_000_000_000)
-    ctime, ctime_ns = divmod(attr.ctime_ns, 1_000_000_000)
-    major, minor = os.major(attr.rdev), os.minor(attr.rdev)
+    ino, mode, nlink, uid, gid, rdev, size, blocks, atime_ns, mtime_ns, ctime_ns, blksize = attr
+    atime, atime_ns = divmod(atime_ns, 1_000_000_000)
+    mtime, mtime_ns = divmod(mtime_ns, 1_000_000_000)
+    ctime, ctime_ns = divmod(ctime_ns, 1_000_000_000)
+    if rdev:
+        major, minor = os.major(rdev), os.minor(rdev)
+        rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+    # Times before 1970 travel as unsigned numbers.
     return (
-        attr.ino,
-        attr.size,
-        attr.blocks,
-        atime & 0xFFFFFFFFFFFFFFFF,
-        mtime & 0xFFFFFFFFFFFFFFFF,
-        ctime & 0xFFFFFFFFFFFFFFFF,
+        ino,
+        size,
+        blocks,
+        atime & _U64,
+        mtime & _U64,
+        ctime & _U64,
         atime_ns,
         mtime_ns,
         ctime_ns,
-        attr.mode,
-        attr.nlink,
-        attr.uid,
-        attr.gid,
-        (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12),
-        attr.blksize,
+        mode,
+        nlink,
+        uid,
+        gid,
+        rdev,
+        blksize,
         0,
     )
 
@@ -386,6 +395,3 @@ def _sized(value: bytes, room: int) -> bytes:
     if len(value) > room:
         raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
     return value
-
-
-__all__ = ["FOREVER", "Folder", "KernelOperations"]

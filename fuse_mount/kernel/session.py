@@ -26,6 +26,11 @@ _log = logging.getLogger(__name__)
 MAX_WRITE = 1 << 20
 _MAJOR, _OLDEST_MINOR, _NEWEST_MINOR = 7, 31, 45
 _EPOCH_MINOR = 44
+_SMALL = 4096
+_HEADER, _OUT = IN_HEADER.size, OUT_HEADER.size
+_unpack_header, _pack_header = IN_HEADER.unpack_from, OUT_HEADER.pack
+_INIT = int(Op.INIT)
+_UNANSWERED = frozenset((int(Op.FORGET), int(Op.BATCH_FORGET), int(Op.INTERRUPT)))
 _WANTED = (
     Init.ASYNC_READ
     | Init.ATOMIC_O_TRUNC
@@ -44,9 +49,9 @@ _WANTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """One request: its header, and where its body lies in the session's buffer (valid until the answer)."""
+    """One request: its header, and its body in the session's buffer; the same object each time."""
 
     op: int
     node: int
@@ -103,6 +108,7 @@ class Session:
         self.closed = False
         self.agreement: Agreement | None = None
         self._operations = operations
+        self._handlers = operations.handlers
         self._lock = lock
         self._stack_depth = stack_depth
         self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
@@ -143,17 +149,18 @@ class Session:
     def _serve(self) -> None:
         buffer = mmap.mmap(-1, MAX_WRITE + mmap.PAGESIZE)
         view = memoryview(buffer)
+        request = Request(0, 0, 0, 0, 0, view)
         try:
-            while self._serve_one(buffer, view):
+            while self._serve_one(buffer, view, request):
                 pass
         finally:
             self.ended.set()
             self.ready.set()
             os.close(self.fd)
 
-    def _serve_one(self, buffer: mmap.mmap, view: memoryview) -> bool:
+    def _serve_one(self, buffer: mmap.mmap, view: memoryview, request: Request) -> bool:
         try:
-            size = os.readv(self.fd, [buffer])
+            size = os.readv(self.fd, (buffer,))
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EINTR, errno.EAGAIN):
                 return True
@@ -161,39 +168,45 @@ class Session:
                 _log.error("reading requests failed: %s", error)
             return False
         self.requests += 1
-        _, op, unique, node, uid, gid, pid, _, _ = IN_HEADER.unpack_from(view)
-        handler = self._operations.handlers.get(op)
+        _, op, unique, request.node, request.uid, request.gid, request.pid, _, _ = _unpack_header(view)
+        request.op = op
+        request.body = view[_HEADER:size]
         reply: Reply = None
         code = 0
-        if op == Op.INIT:
-            reply = self._init(view[IN_HEADER.size : size])
-        elif handler is None:
-            code = errno.ENOSYS
-        elif self.closed:
-            code = errno.ENODEV
-        else:
-            try:
+        handler = self._handlers.get(op)
+        try:
+            if handler is None:
+                if op == _INIT:
+                    reply = self._init(request.body)
+                else:
+                    code = errno.ENOSYS
+            else:
                 with self._lock:
-                    reply = handler(Request(op, node, uid, gid, pid, view[IN_HEADER.size : size]))
-            except OSError as error:
-                code = error.errno or errno.EIO
-            except Exception:  # noqa: BLE001 - the supervising loop: one bad request must not end the mount
-                _log.exception("request %s failed", op)
-                code = errno.EIO
-        if op in (Op.FORGET, Op.BATCH_FORGET, Op.INTERRUPT):
-            return True
-        if code or reply is not None:
+                    if self.closed:
+                        code = errno.ENODEV
+                    else:
+                        reply = handler(request)
+        except OSError as error:
+            code = error.errno or errno.EIO
+        except Exception:  # noqa: BLE001 - the supervising loop: one bad request must not end the mount
+            _log.exception("request %s failed", op)
+            code = errno.EIO
+        if op not in _UNANSWERED and (code or reply is not None):
             self._answer(unique, code, reply)
         return True
 
     def _answer(self, unique: int, code: int, reply: Reply) -> None:
-        parts = [] if code or reply is None else [reply] if isinstance(reply, bytes) else reply
-        size = OUT_HEADER.size + sum(map(len, parts))
         try:
-            if len(parts) == 1 and size < 4096:
-                os.write(self.fd, OUT_HEADER.pack(size, -code, unique) + parts[0])
+            if code or reply is None:
+                os.write(self.fd, _pack_header(_OUT, -code, unique))
+            elif isinstance(reply, bytes):
+                if len(reply) < _SMALL:
+                    os.write(self.fd, _pack_header(_OUT + len(reply), 0, unique) + reply)
+                else:
+                    os.writev(self.fd, (_pack_header(_OUT + len(reply), 0, unique), reply))
             else:
-                os.writev(self.fd, [OUT_HEADER.pack(size, -code, unique), *parts])
+                size = _OUT + sum(map(len, reply))
+                os.writev(self.fd, (_pack_header(size, 0, unique), *reply))
         except OSError as error:
             # ENOENT: the caller was interrupted and does not wait any more.
             if error.errno not in (errno.ENOENT, errno.ENODEV):

@@ -1,12 +1,13 @@
 """What an update wants of each path of a plain folder: pure, from the steps, the base and what was seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from syncd.core.entry import Change, Entry, RelPath
+from syncd.core.entry import Change, Entry, RelPath, inside
 from syncd.folder.hash import blob_id
 from syncd.manifest import Manifest, difference
-from syncd.view import Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
+from syncd.view import Hide, Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Was:
 class Want:
     """`before` shall become `after` at a path; `content` holds the bytes where no blob of the store does.
 
-    `step` is what is handed back if it can't be.
+    `step` is what is handed back if it can't be; it isn't tried unless what `needs` names was done.
     """
 
     step: Step
@@ -29,6 +30,7 @@ class Want:
     after: Entry | None
     base: Entry | None
     content: bytes | None = None
+    needs: RelPath | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,18 @@ def intent(
     waiting: dict[RelPath, Entry | None] = {}
     named: set[RelPath] = set()
     taken = {step.path for step in update.steps if isinstance(step, Take)}
+    moves = _moves(update.steps)
     for step in update.steps:
         path = step.path
         named.add(path)
         match step:
             case Take():
                 before = bases[path] if step.stamp is None else entry_of(step.stamp)
-                wants.append(Want(step, path, before, new.entry(path), bases[path]))
+                wants.append(Want(step, path, before, new.entry(path), bases[path], needs=moves.get(path)))
             case Write():
                 merged = Entry(blob_id(step.content), step.mode)
-                wants.append(Want(step, path, entry_of(step.stamp), merged, bases[path], step.content))
+                before = bases[path] if step.stamp is None else entry_of(step.stamp)
+                wants.append(Want(step, path, before, merged, bases[path], step.content))
             case MoveBeside():
                 named.update(step.stamps)
                 after = new.entry(path)
@@ -86,7 +90,7 @@ def intent(
             case Wait():
                 if bases[path] != new.entry(path):
                     waiting[path] = bases[path]
-            case PutBeside():
+            case PutBeside() | Hide():
                 pass
     for path, change in theirs.items():
         if path not in named and path not in seen:
@@ -94,6 +98,19 @@ def intent(
     copies = tuple(step for step in update.steps if isinstance(step, PutBeside))
     asides = tuple(step for step in update.steps if isinstance(step, MoveBeside))
     return Intent(tuple(wants), copies, asides, waiting)
+
+
+def _moves(steps: Sequence[Step]) -> dict[RelPath, RelPath]:
+    """Old name -> new name of the student's files that move: given up at one path, written at the next (S14).
+
+    Not where one lies below the other, which must make room first.
+    """
+    return {
+        old.path: new.path
+        for old, new in pairwise(steps)
+        if isinstance(old, Take) and isinstance(new, Write) and new.stamp is None
+        if not inside(old.path, new.path) and not inside(new.path, old.path)
+    }
 
 
 def entry_of(stamp: Stamp) -> Entry | None:

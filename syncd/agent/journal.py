@@ -34,7 +34,8 @@ class Put:
     """`before` becomes `after` (None: nothing is there) by the staged file of that name; None as `staged` removes.
 
     `base` is what the path waits with if the move can't be made.  A put with `own` is a copy beside another file:
-    it waits for nothing, and takes the next free name if its own is taken.
+    it waits for nothing, and takes the next free name if its own is taken.  `needs` names a path whose put must have
+    been made: a file that moves is given up only when it is under its new name.
     """
 
     path: RelPath
@@ -43,6 +44,7 @@ class Put:
     base: Entry | None
     staged: str | None
     own: bool = False
+    needs: RelPath | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ def _move_to(move: Move) -> dict[str, Any]:
         "base": _entry_to(move.base),
         "staged": move.staged,
         "own": move.own,
+        "needs": move.needs,
     }
 
 
@@ -179,4 +182,5 @@ def _move_from(raw: Any) -> Move:
         before, bases = _entries_from(raw["before"]), _entries_from(raw["bases"])
         return Aside(path, RelPath(raw["to"]), before, bases, raw["inode"])
     was, after, base = (_entry_from(raw[name]) for name in ("before", "after", "base"))
-    return Put(path, was, after, base, raw["staged"], raw["own"])
+    needs = None if raw["needs"] is None else RelPath(raw["needs"])
+    return Put(path, was, after, base, raw["staged"], raw["own"], needs)

@@ -111,6 +111,10 @@ class PlainView:
         self._seen = changed
         return changed
 
+    def origins(self) -> Mapping[RelPath, RelPath]:
+        """Nothing: ordinary files don't say where they came from, so their contents must."""
+        return {}
+
     def content(self, path: RelPath) -> bytes:
         """The bytes at a path.  FileNotFoundError if they are gone or just being written."""
         with Root(self.root) as root:

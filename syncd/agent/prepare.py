@@ -40,15 +40,18 @@ class Preparing:
         makes_room = {step.path for step in wanted.asides}
         for step in wanted.asides:
             self._aside(step, bases, out)
-        for want in wanted.wants:
+        missing: set[RelPath] = set()
+        for want in sorted(wanted.wants, key=lambda want: want.needs is not None):
             if want.before == want.after:
                 continue
-            if want.path not in makes_room and not self._is(want.path, want.before):
+            if want.needs in missing or (want.path not in makes_room and not self._is(want.path, want.before)):
+                missing.add(want.path)
                 out.refused.append(want.step)
                 out.waiting[want.path] = want.base
                 continue
             staged = None if want.after is None else self._stage(want, want.after)
-            out.moves.append((Put(want.path, want.before, want.after, want.base, staged), want.step))
+            put = Put(want.path, want.before, want.after, want.base, staged, needs=want.needs)
+            out.moves.append((put, want.step))
         for copy in wanted.copies:
             out.moves.append((self._copy(copy), None))
         return out

@@ -5,7 +5,7 @@ means that it can be made, anything else is a person's work of meanwhile and is 
 move is refused.  So a refusal is always safe; the path waits and is planned anew.
 
 Removals come first (a folder that goes aside takes none of the old commit's files along), then
-what goes aside, then the new contents.
+what goes aside, then the new contents, then the old names of files that moved.
 """
 
 import errno
@@ -54,7 +54,9 @@ def in_order(moves: Iterable[Move]) -> tuple[Move, ...]:
     """The moves in the order in which they can be made."""
 
     def rank(move: Move) -> tuple[int, str]:
-        return (1 if isinstance(move, Aside) else 0 if move.after is None else 2, move.path)
+        if isinstance(move, Aside):
+            return 1, move.path
+        return (3 if move.needs else 0) if move.after is None else 2, move.path
 
     return tuple(sorted(moves, key=rank))
 
@@ -67,6 +69,8 @@ def carry_out(root: Root, cache: StatCache, moves: Iterable[Move]) -> list[Move]
         try:
             if isinstance(move, Aside):
                 _go_aside(root, cache, move)
+            elif move.needs is not None and any(other.path == move.needs for other in refused):
+                raise place.Meanwhile(move.path)
             else:
                 _put(root, cache, move)
         except (TryAgain, FileNotFoundError):

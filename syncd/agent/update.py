@@ -11,11 +11,12 @@ from datetime import datetime
 from enum import Enum
 
 from syncd.agent.intent import changes_to
+from syncd.agent.renamed import decide
 from syncd.blobs import Snapshot
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import BlobId, CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser
-from syncd.core.plan import Action, Decision, Side, plan
+from syncd.core.plan import Action, Decision, Side
 from syncd.manifest import Manifest
 from syncd.merge.resolve import Note, Parties, Resolution, resolve
 from syncd.versions import Versions
@@ -78,8 +79,8 @@ def bring_up_to_date(
             return _refusal(view)
         seen = _observe(view)
         theirs = changes_to(old, snapshot.manifest, view.waiting)
-        decisions = plan({path: mine.change for path, mine in seen.items()}, theirs, Side.STUDENT)
         try:
+            decisions = decide(view, seen, theirs, snapshot)
             resolution = _resolved(view, snapshot, seen, decisions, clock, update_now)
             _keep_what_goes(view, seen, resolution.steps, versions, clock)
         except FileNotFoundError:
@@ -130,7 +131,7 @@ def _resolved(
     clock: Clock,
     update_now: bool,
 ) -> Resolution:
-    touched = {path for decision in decisions for path in (decision.path, *decision.moved)}
+    touched = {path for decision in decisions for path in (decision.source or decision.path, *decision.moved)}
     busy = frozenset() if update_now else view.busy(touched & seen.keys())
     stamps = {path: mine.stamp for path, mine in seen.items()}
     return resolve(decisions, _Contents(view, snapshot), stamps, Parties(Side.STUDENT), clock(), busy)

@@ -82,4 +82,5 @@ def _name(path: RelPath) -> str:
 
 
 def _extension(path: RelPath) -> str:
-    return _name(path).rpartition(".")[2].lower()
+    stem, _, extension = _name(path).rpartition(".")
+    return extension.lower() if stem else ""

@@ -10,7 +10,8 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from syncd.core.entry import Mode, RelPath
@@ -18,6 +19,7 @@ from syncd.core.errors import TryAgain
 from syncd.core.ignore import ASIDE, Ignored
 from syncd.folder.root import Dir, InTheWay, Root
 from syncd.folder.scan import Seen, StatId, mode_of, stat_id
+from syncd.folder.sync import flush_call
 from syncd.folder.writers import open_for_writing
 
 _NEW = ASIDE + "new-"
@@ -35,29 +37,75 @@ class Meanwhile(TryAgain):
         self.path = RelPath(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A content that lies aside, ready to take its place.  `finish` or `abandon` it."""
+
+    path: RelPath
+    aside: str
+    mode: Mode
+    expect: StatId | None
+
+
 def write(root: Root, path: RelPath, content: Content, mode: Mode, expect: StatId | None) -> Seen:
     """Place a file or link (its target is the content), with the folders above it.
 
     `expect` is what must be there now (None: nothing).  Meanwhile if it is not, and nothing has
     changed then; InTheWay if a folder is there or a file stands where a folder is needed.
     """
+    return finish(root, prepare(root, path, content, mode, expect))
+
+
+def prepare(
+    root: Root, path: RelPath, content: Content, mode: Mode, expect: StatId | None, *, durable: bool = True
+) -> Prepared:
+    """The first half of `write`.  Not `durable`: `flush` must be called before `finish`, once for many."""
     with root.above(path, create=True) as (folder, name):
         permissions = check(folder, name, path, expect)
-        aside = _NEW + secrets.token_hex(8)
+        prepared = Prepared(path, _NEW + secrets.token_hex(8), mode, expect)
         try:
-            _fill(folder, aside, content, mode, permissions)
-            if expect is None:
+            _fill(folder, prepared.aside, content, mode, permissions, durable)
+        except BaseException:
+            _drop(folder, prepared.aside)
+            raise
+        return prepared
+
+
+def finish(root: Root, prepared: Prepared, *, durable: bool = True) -> Seen:
+    """The second half of `write`.  Not `durable`: `flush` must be called afterwards, once for many."""
+    path = prepared.path
+    with root.above(path) as (folder, name):
+        try:
+            if prepared.expect is None:
                 try:
-                    folder.move(aside, folder, name)
+                    folder.move(prepared.aside, folder, name)
                 except FileExistsError as problem:
                     raise Meanwhile(path) from problem
             else:
-                _swap(folder, aside, name, path, expect)
+                _swap(folder, prepared.aside, name, path, prepared.expect)
         finally:
-            _drop(folder, aside)
-        folder.sync()
+            _drop(folder, prepared.aside)
+        if durable:
+            folder.sync()
         found = folder.lstat(name)
-        return Seen(path, mode_of(found) or mode, stat_id(found))
+        return Seen(path, mode_of(found) or prepared.mode, stat_id(found))
+
+
+def abandon(root: Root, prepared: Prepared) -> None:
+    """Remove a content that will not take its place."""
+    with suppress(FileNotFoundError, InTheWay), root.above(prepared.path) as (folder, _):
+        folder.unlink(prepared.aside)
+
+
+def can_flush() -> bool:
+    """Whether `flush` works here; else each file must be made durable by itself."""
+    return flush_call() is not None
+
+
+def flush(root: Root) -> None:
+    """Make all that was placed durable at once."""
+    with root.folder("") as top:
+        top.sync_all()
 
 
 def install(root: Root, path: RelPath, staging: Dir, staged: str, expect: StatId | None) -> None:
@@ -80,8 +128,8 @@ def install(root: Root, path: RelPath, staging: Dir, staged: str, expect: StatId
             _drop(folder, aside)
 
 
-def remove(root: Root, path: RelPath, expect: StatId) -> None:
-    """Remove a file or link, and the folders above it that are empty then."""
+def remove(root: Root, path: RelPath, expect: StatId, *, durable: bool = True) -> None:
+    """Remove a file or link, and the folders above it that are empty then.  `durable` as in `finish`."""
     with root.above(path) as (folder, name):
         check(folder, name, path, expect)
         old = _old_name(name)
@@ -93,7 +141,8 @@ def remove(root: Root, path: RelPath, expect: StatId) -> None:
             _put_back(folder, old, name)
             raise Meanwhile(path)
         folder.unlink(old)
-        folder.sync()
+        if durable:
+            folder.sync()
     prune(root, path.rpartition("/")[0])
 
 
@@ -198,7 +247,7 @@ def _old_name(name: str) -> str:
     return f"{_OLD}{secrets.token_hex(8)}-{cut.decode(errors='ignore')}"
 
 
-def _fill(folder: Dir, aside: str, content: Content, mode: Mode, permissions: int | None) -> None:
+def _fill(folder: Dir, aside: str, content: Content, mode: Mode, permissions: int | None, durable: bool) -> None:
     if mode is Mode.SYMLINK:
         if not isinstance(content, bytes):
             raise TypeError("a link's target is given as bytes")
@@ -214,7 +263,8 @@ def _fill(folder: Dir, aside: str, content: Content, mode: Mode, permissions: in
         out.flush()
         if permissions is not None and hasattr(os, "fchmod"):
             os.fchmod(number, _with_bits(permissions, mode))
-        os.fsync(number)
+        if durable:
+            os.fsync(number)
 
 
 def _with_bits(permissions: int, mode: Mode) -> int:

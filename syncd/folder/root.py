@@ -14,7 +14,7 @@ from pathlib import Path
 
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, TryAgain
-from syncd.folder import rename
+from syncd.folder import rename, sync
 
 HAS_DESCRIPTORS = sys.platform != "win32"
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -44,7 +44,10 @@ class Gone(NeedsUser):
 
 
 class Dir:
-    """One open folder below a root; names are single names, never paths.  Close it."""
+    """One open folder below a root; names are single names, never paths.  Close it.
+
+    It has a descriptor, or, where there are none of folders, its path.
+    """
 
     __slots__ = ("_fd", "_path")
 
@@ -140,6 +143,10 @@ class Dir:
             if problem.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
                 raise
 
+    def sync_all(self) -> None:
+        """Make all of the folder's file system durable, where `sync.flush_call` says that this can be."""
+        sync.file_system(self._fd)
+
     def child(self, name: str) -> "Dir":
         """The folder at a name.  FileNotFoundError, or InTheWay if it is no folder (a link counts as none)."""
         if not HAS_DESCRIPTORS:
@@ -149,7 +156,7 @@ class Dir:
                 raise InTheWay(name)
             return Dir(-1, path)
         try:
-            return Dir(os.open(name, os.O_RDONLY | _FOLDER, dir_fd=self._fd), self._path / name)
+            return Dir(os.open(name, os.O_RDONLY | _FOLDER, dir_fd=self._fd), self._path)
         except OSError as problem:
             if problem.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise InTheWay(name) from problem

@@ -20,7 +20,7 @@ from pygit2.enums import ObjectType
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.git.pack import BLOB, TREE, Bulk, object_id
-from syncd.git.trees import FOLDER, Item, Items, format_tree, parse_tree, split
+from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
 
 pygit2.settings.enable_fsync_gitdir(True)
 
@@ -64,6 +64,7 @@ class History:
         """Open it, or create it empty.  Stop if it can't be read."""
         self.path = path
         self._bulk: Bulk | None = None
+        self._recent = RecentTrees(self.items)
         try:
             if (path / "HEAD").exists():
                 self._repo = pygit2.Repository(str(path))
@@ -200,7 +201,7 @@ class History:
         for name in _bytes(path).split(b"/") if path else ():
             if found is None or not found.is_folder:
                 return None
-            found = self.items(found.id).get(name)
+            found = self._recent.get(found.id).get(name)
         return found
 
     def entry(self, commit: CommitId | None, path: RelPath) -> Entry | None:

@@ -119,14 +119,20 @@ def sweep(path: Path) -> int:
     return len(leftovers)
 
 
-def tidy(path: Path, most_packs: int = 40, largest: int = 32 << 20) -> bool:
+def tidy(path: Path, most_packs: int = 40, budget: int = 16 << 20) -> bool:
     """Put small packs, of which each fetch leaves one, together into one; whether there was need.
 
     Each object is in a pack that is on disk and named before the packs it was in go; killed in between, it
-    is there twice.  Only while nothing else has the mirror open.
+    is there twice.  `budget` bounds the bytes that are packed anew, and so the time.  Only while nothing
+    else has the mirror open.
     """
     folder = path / "objects/pack"
-    small = [index for index in folder.glob("*.idx") if _size_of_pack(index) <= largest]
+    small: list[Path] = []
+    for index in sorted(folder.glob("*.idx"), key=_size_of_pack):
+        budget -= _size_of_pack(index)
+        if budget < 0:
+            break
+        small.append(index)
     if len(small) <= max(1, most_packs):
         return False
     try:

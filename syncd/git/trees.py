@@ -1,6 +1,7 @@
 """Git's tree objects as bytes: names need not be text, so they are read and written here and not by libgit2."""
 
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from syncd.core.entry import BlobId, Entry, Mode
@@ -68,3 +69,25 @@ def _mode(mode: int) -> Mode | None:
     if kind == 0o100000:  # old histories hold 100664 and the like
         return Mode.EXECUTABLE if mode & 0o100 else Mode.FILE
     return Mode.SYMLINK if kind == 0o120000 else None
+
+
+class RecentTrees:
+    """Trees parsed not long ago, since paths are looked up one after the other; never change what it gives."""
+
+    def __init__(self, read: Callable[[bytes], Items], most: int = 20_000) -> None:
+        """`most` is the number of entries kept, in all trees together; the last tree is kept whatever its size."""
+        self._read, self._most = read, most
+        self._trees: OrderedDict[bytes, Items] = OrderedDict()
+        self._kept = 0
+
+    def get(self, tree: bytes) -> Items:
+        """What a tree object holds."""
+        items = self._trees.get(tree)
+        if items is not None:
+            self._trees.move_to_end(tree)
+            return items
+        items = self._trees[tree] = self._read(tree)
+        self._kept += len(items)
+        while self._kept > self._most and len(self._trees) > 1:
+            self._kept -= len(self._trees.popitem(last=False)[1])
+        return items

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from syncd.merge.fields import Clash, Object, Strings, Value, key_order, merge_fields
 from syncd.merge.json_text import Piece
-from syncd.merge.notebook import Cell, same_cell, same_outputs
+from syncd.merge.notebook import Cell, same_cell, same_outputs, same_settings
 from syncd.merge.text import merge_text
 
 _RUN = ("outputs", "execution_count", "prompt_number")
@@ -36,7 +36,15 @@ def merge_cell(base: Cell | None, mine: Cell, theirs: Cell) -> MergedCell:
         return MergedCell(mine.piece, mine.source)
     if base and same_cell(base, mine):
         return MergedCell(theirs.piece, theirs.source, taken=True)
-    return _by_member(base, mine, theirs)
+    source = _merge_source(base, mine, theirs)
+    if base and same_settings(base, theirs) and source.kind == mine.kind:
+        if source.owner is mine and _run_owner(base, mine, theirs, source) is mine:
+            return MergedCell(mine.piece, mine.source, ("",) if source.conflict else ())
+        if source.owner is None:
+            members = mine.piece.members()
+            new = {mine.source_key: text_like(members[mine.source_key], source.text)}
+            return MergedCell(Object({**members, **new}), source.text, taken=True)
+    return _by_member(base, mine, theirs, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +87,9 @@ def _run_owner(base: Cell | None, mine: Cell, theirs: Cell, source: _Source) -> 
     return mine
 
 
-def _by_member(base: Cell | None, mine: Cell, theirs: Cell) -> MergedCell:
+def _by_member(base: Cell | None, mine: Cell, theirs: Cell, source: _Source) -> MergedCell:
     before: Mapping[str, Piece] = base.piece.members() if base else {}
     here, there = mine.piece.members(), theirs.piece.members()
-    source = _merge_source(base, mine, theirs)
     fields = merge_fields(before, here, there, _rule)
     members = dict(fields.members)
     kept = ["its " + (path[0] if path[0] != "metadata" else "settings") for path in fields.kept]
@@ -105,8 +112,8 @@ def _by_member(base: Cell | None, mine: Cell, theirs: Cell) -> MergedCell:
     members["cell_type"] = here["cell_type"] if source.kind == mine.kind else there["cell_type"]
     if source.kind == "code":
         members.pop("attachments", None)
-    elif "attachments" in members:
-        members["attachments"] = _still_shown(members["attachments"], here, there, source.text)
+    elif "attachments" in here:
+        members.update(_still_shown(members.get("attachments"), here["attachments"], source.text))
     if "id" in here:
         members["id"] = here["id"]
     if source.conflict:
@@ -136,15 +143,15 @@ def source_like(value: Value, cell: Cell, form: type) -> Value:
     return Object({key: new if key == cell.source_key else item for key, item in members.items()})
 
 
-def _still_shown(merged: Value, here: Mapping[str, Piece], there: Mapping[str, Piece], source: str) -> Value:
-    """The attachments, with those that theirs took away but the merged source still shows."""
-    if not isinstance(merged, Object) or "attachments" not in here:
-        return merged
-    members = dict(merged.members)
-    for name, piece in here["attachments"].members().items():
-        if name not in members and "attachment:" + name in source:
-            members[name] = piece
-    return Object(members)
+def _still_shown(merged: Value | None, mine: Piece, source: str) -> dict[str, Value]:
+    """The attachments, if theirs took away some that the merged source still shows."""
+    have: Mapping[str, Value] = {}
+    if isinstance(merged, Piece):
+        have = merged.members()
+    elif isinstance(merged, Object):
+        have = merged.members
+    lost = {k: v for k, v in mine.members().items() if k not in have and "attachment:" + k in source}
+    return {"attachments": Object({**have, **lost})} if lost else {}
 
 
 def _rule(path: tuple[str, ...]) -> Clash:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _blanks = r"[ \t\r\n]*"
@@ -46,15 +46,15 @@ class Style:
 
     def object(self, members: Iterable[tuple[str, str]], depth: int) -> str:
         """An object from keys and written values that stand one level deeper than `depth`."""
-        return self._block("{", (quote(key) + self.colon + value for key, value in members), "}", depth)
+        inside = self.item(depth + 1).join(quote(key) + self.colon + value for key, value in members)
+        return "{" + self.lead(depth + 1) + inside + self.lead(depth) + "}" if inside else "{}"
 
-    def array(self, items: Iterable[str], depth: int) -> str:
-        """An array from written values that stand one level deeper than `depth`."""
-        return self._block("[", items, "]", depth)
-
-    def _block(self, start: str, items: Iterable[str], end: str, depth: int) -> str:
-        inside = self.item(depth + 1).join(items)
-        return start + self.lead(depth + 1) + inside + self.lead(depth) + end if inside else start + end
+    def strings(self, items: Sequence[str], depth: int) -> str:
+        """An array of strings, in one go: a cell may have a hundred thousand lines."""
+        if not items:
+            return "[]"
+        encoder = json.JSONEncoder(ensure_ascii=False, separators=(self.item(depth + 1), self.colon))
+        return "[" + self.lead(depth + 1) + in_raw(encoder.encode(items)[1:-1]) + self.lead(depth) + "]"
 
     def lay_out(self, text: str, depth: int) -> str:
         """A written value moved into this layout; strings and numbers stay as they are written."""
@@ -80,14 +80,17 @@ class Style:
         return "".join(out)
 
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def quote(text: str) -> str:
     """A string as Jupyter writes it: not ASCII only, but never a lone surrogate in the raw."""
-    return in_raw(json.dumps(text, ensure_ascii=False))
+    return in_raw(_quoted(text))
 
 
 def in_raw(written: str) -> str:
     """Written values with lone surrogates, which UTF-8 can't hold, escaped."""
-    return _lone.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+    return written if written.isascii() else _lone.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def writes_ascii(text: str) -> bool | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from syncd.git.lines import changed_lines
@@ -247,3 +247,15 @@ def _filled_in(found: Matching) -> None:
             old, new = found.old[left[0]], found.new[right[0]]
             if old.kind == new.kind and not _word.search(old.source) and not found.strangers(left[0], right[0]):
                 found.pair(left[0], right[0])
+
+
+def pair_by_place(found: Matching, allowed: Container[int] | None = None) -> set[int]:
+    """Pair an old cell with the only new one in its place, however different; tells which old ones."""
+    paired = set()
+    for left, right in _gaps(found):
+        if len(left) == len(right) == 1 and (allowed is None or left[0] in allowed):
+            o, n = left[0], right[0]
+            if found.old[o].kind == found.new[n].kind and not found.strangers(o, n):
+                found.pair(o, n)
+                paired.add(o)
+    return paired

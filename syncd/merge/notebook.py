@@ -143,16 +143,26 @@ def same_cell(a: Cell, b: Cell) -> bool:
 
 def same_rest(a: Cell, b: Cell) -> bool:
     """Whether two cells are the same apart from type, source and id."""
-    return _rest(a) == _rest(b) and same_outputs(a, b)
+    return all(a.value.get(key) == b.value.get(key) for key in _COUNTS) and same_settings(a, b) and same_outputs(a, b)
 
 
-def _rest(cell: Cell) -> dict[str, Any]:
-    rest = {key: value for key, value in cell.value.items() if key not in _OWN and value != {}}
+def same_settings(a: Cell, b: Cell) -> bool:
+    """Whether two cells are the same apart from type, source, id and what running them leaves."""
+    one, two = a.value, b.value
+    if one.keys() <= _USUAL and two.keys() <= _USUAL and one.get("metadata") == two.get("metadata"):
+        return True
+    return _settings(a) == _settings(b)
+
+
+def _settings(cell: Cell) -> dict[str, Any]:
+    """All the rest; `trusted` is never meant to be saved, and an empty object says nothing."""
+    rest = {key: value for key, value in cell.value.items() if key not in _USUAL and value != {}}
     rest["metadata"] = {key: value for key, value in cell.value.get("metadata", {}).items() if key != "trusted"}
     return rest
 
 
-_OWN = {"id", "cell_type", "source", "input", "outputs", "metadata"}
+_COUNTS = ("execution_count", "prompt_number")
+_USUAL = {"id", "cell_type", "source", "input", "outputs", "metadata", *_COUNTS}
 
 
 def same_outputs(a: Cell, b: Cell) -> bool:

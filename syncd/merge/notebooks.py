@@ -7,7 +7,7 @@ from syncd.merge.cells import MergedCell, changed_by_hand, merge_cell, source_li
 from syncd.merge.fields import Clash, Value, merge_fields
 from syncd.merge.ids import name_cells
 from syncd.merge.json_text import Piece
-from syncd.merge.match import Matching, match_cells
+from syncd.merge.match import Matching, match_cells, pair_by_place
 from syncd.merge.notebook import BOM, Cell, Notebook, in_one_format, same_notebook
 from syncd.merge.order import merge_order, moved
 from syncd.merge.write import Cut, Slot, Writer, splice, write_cells
@@ -93,6 +93,9 @@ def _nodes(base: Notebook | None, mine: Notebook, theirs: Notebook) -> tuple[lis
     before = base.cells if base else []
     here, there = match_cells(before, mine.cells), match_cells(before, theirs.cells)
     _match_sides(here, there)
+    # What stands alone in an old cell's place is that cell rewritten, for mine.  For theirs only if mine rewrote it,
+    # too: else both the cell that I edited and the one that replaced it are worth having.
+    pair_by_place(there, allowed=pair_by_place(here))
     of_base = range(len(before))
     my_numbers = {m: n for n in of_base if (m := here.to_new[n]) is not None}
     their_numbers = {t: n for n in of_base if (t := there.to_new[n]) is not None}
@@ -204,7 +207,7 @@ def _told(
         if node.mine is None:
             taken.append(f"new {name}" if node.base is None else f"{name}, which is back")
         elif cell.taken:
-            taken.append(name)
+            taken.append(f"{name}, its settings" if "" in cell.kept else name)
         elif n in shifted:
             taken.append(f"{name}, moved")
     for n, node in enumerate(nodes):

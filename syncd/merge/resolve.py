@@ -13,7 +13,7 @@ from syncd.core.beside import INSTRUCTORS_VERSION, MY_COPY, beside, conflicted_c
 from syncd.core.entry import BlobId, Entry, Mode, RelPath
 from syncd.core.plan import Action, Decision, Side
 from syncd.merge.files import Merged, merge_file, same_work
-from syncd.view import Follow, Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+from syncd.view import Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
 
 
 class Contents(Protocol):
@@ -144,7 +144,8 @@ class _Resolving:
 
     def _follow(self, decision: Decision) -> None:
         assert decision.source
-        self.steps.append(Follow(decision.source, decision.path, self.stamps[decision.source]))
+        stamps = {decision.source: self.stamps[decision.source]}
+        self.steps.append(MoveBeside(decision.source, decision.path, stamps))
         self.tell(decision, f"moved along with the folder, which {self._they} renamed.")
 
     def _merge(self, decision: Decision) -> None:
@@ -216,7 +217,10 @@ class _Resolving:
             content = self.contents.mine(decision.source or decision.path)
         if content is None:
             return False
-        self.steps.append(Write(decision.path, content, mode, stamp, source))
+        if source is None:
+            self.steps.append(Write(decision.path, content, mode, stamp))
+        else:
+            self.steps.extend([Take(source, stamp), Write(decision.path, content, mode, None)])
         return True
 
     def _newer(self, decision: Decision, partly: tuple[Merged, bytes, Mode] | None) -> None:

@@ -125,6 +125,11 @@ class _Place:
     mine: tuple[Hunk, ...]
     theirs: tuple[Hunk, ...]
 
+    def span(self, hunks: tuple[Hunk, ...]) -> tuple[int, int]:
+        """The lines of a side, from and to, that stand where the base has this place."""
+        first = hunks[0].new - (hunks[0].old - self.first)
+        return first, hunks[-1].new_end + (self.end - hunks[-1].old_end)
+
 
 def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[Lines], list[Lines]]:
     out: list[bytes] = []
@@ -141,11 +146,18 @@ def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[
         nonlocal at
         copy(base, at, place.first)
         at = place.end
-        here, there = _Edit.at(place, mine, place.mine), _Edit.at(place, theirs, place.theirs)
         start = count
-        if not place.theirs or (place.mine and (here.content == there.content or there.is_in(here, base))):
+        if not place.theirs:
+            copy(mine, *place.span(place.mine))
+            return
+        if not place.mine:
+            copy(theirs, *place.span(place.theirs))
+            taken.append(Lines(start, count))
+            return
+        here, there = _Edit.at(place, mine, place.mine), _Edit.at(place, theirs, place.theirs)
+        if here.content == there.content or there.is_in(here, base):
             copy(mine, here.first, here.end)
-        elif not place.mine or here.is_in(there, base):
+        elif here.is_in(there, base):
             copy(theirs, there.first, there.end)
             taken.append(Lines(start, count))
         elif split:
@@ -229,10 +241,7 @@ class _Edit:
 
     @staticmethod
     def at(place: _Place, side: _Side, hunks: tuple[Hunk, ...]) -> "_Edit":
-        if not hunks:
-            return _Edit(place, hunks, 0, 0, b"")
-        first = hunks[0].new - (hunks[0].old - place.first)
-        end = hunks[-1].new_end + (place.end - hunks[-1].old_end)
+        first, end = place.span(hunks)
         return _Edit(place, hunks, first, end, side.lines(first, end))
 
     def is_in(self, other: "_Edit", base: _Side) -> bool:

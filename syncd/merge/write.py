@@ -23,11 +23,8 @@ class Writer:
         if isinstance(value, Object):
             return style.object(((key, self.write(item, depth + 1)) for key, item in value.members.items()), depth)
         if isinstance(value, Strings):
-            return style.array(map(self._string, value.items), depth)
-        return self._string(value) if isinstance(value, str) else str(value)
-
-    def _string(self, text: str) -> str:
-        return self._alphabet(quote(text))
+            return self._alphabet(style.strings(value.items, depth))
+        return self._alphabet(quote(value)) if isinstance(value, str) else str(value)
 
     def _fit(self, piece: Piece, depth: int) -> str:
         text = piece.text

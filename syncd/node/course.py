@@ -65,8 +65,8 @@ class CourseKeeper:
             self._wanted.clear()
             before = self.kept
             wish_s, passing = await self._look()
-            if self.kept is not before and not self._wanted.is_set():
-                await self._tidy()
+            if self.kept is before and not self._failures and not self._wanted.is_set():
+                await self._tidy()  # in a quiet moment: nothing came, and nobody hints
             delay = wait_s(self._poll_s, self._failures, passing=passing, wish_s=wish_s, unseen=self._lagging())
             if self.kept is before:
                 await asyncio.sleep(min(_GAP_S, delay))

@@ -6,6 +6,8 @@ folder, knows them by their content (see `commit`), and makes the same merge aga
 
 import errno
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -21,26 +23,18 @@ from syncd.folder.scan import StatId
 from syncd.publisher.merge import Merge
 from syncd.publisher.workspace import Workspace, left_out
 
+_FEW = 8
+
 
 def bring(here: Workspace, merge: Merge) -> list[RelPath]:
     """Make the folder show the merge.  The paths that are not as our commit says: look at them, and merge again.
 
-    The rest is in place then; bringing it twice is the same as once.
+    The rest is in place then, durably; bringing it twice is the same as once.
     """
-    refused: list[RelPath] = []
-    for path, entry in _in_order(here, merge):
-        try:
-            if not _bring_one(here, path, entry, {_at(here, merge.ours, path), _at(here, merge.theirs, path)}):
-                refused.append(path)
-        except Meanwhile:
-            refused.append(path)
-        except InTheWay as problem:
-            refused += [path, problem.path]
-        except FileNotFoundError:
-            refused.append(path)
-        except OSError as problem:
-            raise _sentence(path, problem) from problem
-    return refused
+    work = _Bringing(here, merge)
+    for wave in _waves(here, merge):
+        work.bring(wave)
+    return work.refused
 
 
 def put_aside(here: Workspace, path: RelPath, when: datetime) -> RelPath | None:
@@ -65,45 +59,95 @@ def put_aside(here: Workspace, path: RelPath, when: datetime) -> RelPath | None:
     return None
 
 
-def _in_order(here: Workspace, merge: Merge) -> list[tuple[RelPath, Entry | None]]:
+_Wave = list[tuple[RelPath, Entry | None]]
+
+
+def _waves(here: Workspace, merge: Merge) -> list[_Wave]:
     """Copies first, so that nothing is gone before it is beside; then removals, which make room; then the rest."""
-
-    def rank(item: tuple[RelPath, Entry | None]) -> tuple[int, str]:
-        path, entry = item
+    copies: _Wave = []
+    removals: _Wave = []
+    others: _Wave = []
+    for path, entry in sorted(merge.edits.items(), key=lambda item: item[0]):
         if entry is None:
-            return (1, path)
-        ours, theirs = _at(here, merge.ours, path), _at(here, merge.theirs, path)
-        return (0 if ours is None and theirs is None else 2, path)
-
-    return sorted(merge.edits.items(), key=rank)
+            removals.append((path, entry))
+        elif _at(here, merge.ours, path) is None and _at(here, merge.theirs, path) is None:
+            copies.append((path, entry))
+        else:
+            others.append((path, entry))
+    return [copies, removals, others]
 
 
 def _at(here: Workspace, commit: CommitId | None, path: RelPath) -> Entry | None:
     return here.history.entry(commit, path)
 
 
-def _bring_one(here: Workspace, path: RelPath, entry: Entry | None, replaceable: set[Entry | None]) -> bool:
-    observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
-    file = observed.files.get(path)
-    if file is None and not observed.knows(path):
-        return False
-    now = file.entry if file else None
-    if now == entry:
-        return True
-    if now not in replaceable:
-        return False
-    expect: StatId | None = file.seen.stat if file else None
-    if entry is None:
-        assert expect is not None
-        place.remove(here.root, path, expect)
-        here.cache.forget([path])
-        return True
-    history = here.history
-    content: place.Content = history.read(entry.blob) if entry.is_link else partial(history.copy, entry.blob)
-    began = here.cache.now_ns()
-    seen = place.write(here.root, path, content, entry.mode, expect)
-    here.cache.put([(Hashed(seen, entry), began)])
-    return True
+class _Bringing:
+    """Wave by wave; a wave of many files is made durable by one flush before it takes its place, and one after."""
+
+    def __init__(self, here: Workspace, merge: Merge) -> None:
+        self._here, self._merge = here, merge
+        self.refused: list[RelPath] = []
+
+    def bring(self, wave: _Wave) -> None:
+        at_once = len(wave) > _FEW and place.can_flush()
+        ready: list[tuple[place.Prepared, Entry, int]] = []
+        try:
+            for path, entry in wave:
+                with self._refusals(path):
+                    prepared = self._prepare(path, entry, durable=not at_once)
+                    if prepared is not None and entry is not None:
+                        ready.append((prepared, entry, self._here.cache.now_ns()))
+                if ready and not at_once:
+                    self._finish(ready, durable=True)
+            if at_once:
+                if ready:
+                    place.flush(self._here.root)
+                    self._finish(ready, durable=False)
+                place.flush(self._here.root)
+        finally:
+            for prepared, _, _ in ready:
+                place.abandon(self._here.root, prepared)
+
+    def _finish(self, ready: list[tuple[place.Prepared, Entry, int]], *, durable: bool) -> None:
+        placed: list[tuple[Hashed, int]] = []
+        while ready:
+            prepared, entry, began = ready.pop()
+            with self._refusals(prepared.path):
+                placed.append((Hashed(place.finish(self._here.root, prepared, durable=durable), entry), began))
+        self._here.cache.put(placed)
+
+    def _prepare(self, path: RelPath, entry: Entry | None, *, durable: bool) -> place.Prepared | None:
+        """Lay a content ready, or remove a file; None if nothing is left to do for the path."""
+        here = self._here
+        observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
+        file = observed.files.get(path)
+        if file is None and not observed.knows(path):
+            raise Meanwhile(path)
+        now = file.entry if file else None
+        if now == entry:
+            return None
+        if now not in (_at(here, self._merge.ours, path), _at(here, self._merge.theirs, path)):
+            raise Meanwhile(path)
+        expect: StatId | None = file.seen.stat if file else None
+        if entry is None:
+            assert expect is not None, "what is not there equals what shall not be there"
+            place.remove(here.root, path, expect, durable=durable)
+            here.cache.forget([path])
+            return None
+        history = here.history
+        content: place.Content = history.read(entry.blob) if entry.is_link else partial(history.copy, entry.blob)
+        return place.prepare(here.root, path, content, entry.mode, expect, durable=durable)
+
+    @contextmanager
+    def _refusals(self, path: RelPath) -> Iterator[None]:
+        try:
+            yield
+        except InTheWay as problem:
+            self.refused += [path, problem.path]
+        except (Meanwhile, FileNotFoundError):
+            self.refused.append(path)
+        except OSError as problem:
+            raise _sentence(path, problem) from problem
 
 
 def _sentence(path: RelPath, problem: OSError) -> NeedsUser:

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
     *(getattr(events, name) for name in ("FileAttribEvent", "DirAttribEvent") if hasattr(events, name)),
 ]
 _POLL_S = 5.0
+# Folders that are renamed make watchdog warn of a watch that it replaces rightly.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 _MOST = 50_000
 """Paths kept for the reader; more mean "look at everything"."""
 

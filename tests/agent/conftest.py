@@ -19,8 +19,19 @@ OPENERS = {"plain": plain.open_view, "overlay": overlay.open_view}
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Course:
-    return Course(tmp_path / "store")
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: tests that update hundreds of times don't wait for a disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="syncd-test-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def course(memory_path: Path) -> Course:
+    return Course(memory_path / "store")
 
 
 @pytest.fixture(params=KINDS)
@@ -33,14 +44,14 @@ Students = Callable[..., Student]
 
 
 @pytest.fixture
-def students(course: Course, kind: str, tmp_path: Path) -> Iterator[Students]:
+def students(course: Course, kind: str, memory_path: Path) -> Iterator[Students]:
     made: list[Student] = []
 
     def make(name: str = "ada", quiet_s: float = 0.0) -> Student:
         def opening() -> View:
-            return OPENERS[kind](tmp_path / name, tmp_path / f"{name}.state", course.snapshot, quiet_s)
+            return OPENERS[kind](memory_path / name, memory_path / f"{name}.state", course.snapshot, quiet_s)
 
-        made.append(Student(course, opening, Versions(tmp_path / f"{name}.versions")))
+        made.append(Student(course, opening, Versions(memory_path / f"{name}.versions")))
         return made[-1]
 
     yield make
@@ -51,14 +62,3 @@ def students(course: Course, kind: str, tmp_path: Path) -> Iterator[Students]:
 @pytest.fixture
 def student(students: Students) -> Student:
     return students()
-
-
-@pytest.fixture
-def memory_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: tests that update hundreds of times don't wait for a disk."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(prefix="syncd-test-", dir="/dev/shm"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

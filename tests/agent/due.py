@@ -20,6 +20,7 @@ BEFORE = {
     "s13/edited": b"x",
     "s13/untouched": b"y",
     "place": b"a file",
+    "s14.txt": b"alpha\nbeta\ngamma\ndelta\n",
 }
 AFTER = {
     "s1": b"y",
@@ -31,6 +32,7 @@ AFTER = {
     "s12.py": b"theirs",
     "s13": b"a file now",
     "place/inside": b"a folder now",
+    "renamed/s14.txt": b"alpha\nbeta\ngamma\nDELTA\n",
 }
 
 
@@ -41,6 +43,7 @@ def prepared(where: Path, course: Course) -> None:
     student.write("s3.txt", LINES.replace(b"two", b"MINE"))
     student.write("s4.txt", LINES.replace(b"two", b"mine"))
     student.write("s5.bin", b"\0mine")
+    student.write("s14.txt", b"ALPHA by me\nbeta\ngamma\ndelta\n")
     student.delete("s9/back")
     student.write("s12.py", b"my own")
     student.write("s13/edited", b"edited by me")

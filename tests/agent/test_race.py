@@ -127,3 +127,35 @@ def test_a_reader_never_sees_half_a_file(memory_path: Path) -> None:
         assert target.read_bytes() == content
     view.close()
     assert not bad
+
+
+@pytest.mark.slow
+def test_a_file_that_appears_where_an_edited_one_moves_to_replaces_neither(
+    start: tuple[Course, Path], memory_path: Path
+) -> None:
+    course, prepared_folder = start
+    snapshot = course.commit(AFTER)
+    counting = memory_path / "counting"
+    shutil.copytree(prepared_folder, counting, symlinks=True)
+    steps = changes_of(lambda: update(counting, course, snapshot))
+    assert shown(counting / "folder")["renamed/s14.txt"].content == b"ALPHA by me\nbeta\ngamma\nDELTA\n"
+    for step in range(1, steps + 1, 2):
+        where = memory_path / f"raced-{step}"
+        shutil.copytree(prepared_folder, where, symlinks=True)
+        target = where / "folder" / "renamed" / "s14.txt"
+
+        overwritten: list[bool] = []
+
+        def create(target: Path = target, overwritten: list[bool] = overwritten) -> None:
+            overwritten.append(target.exists())
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(b"created meanwhile")
+
+        with before_change(step, create):
+            update(where, course, snapshot)
+        update(where, course, snapshot)
+        found = [file.content for file in shown(where / "folder").values()]
+        assert b"created meanwhile" in found, step
+        if overwritten == [False]:
+            assert any(b"ALPHA by me" in content for content in found), f"the moved file is gone, change {step}"
+        shutil.rmtree(where)

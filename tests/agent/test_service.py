@@ -318,6 +318,7 @@ async def test_a_folder_keeps_its_kind(node: PlayedNode, tmp_path: Path) -> None
         assert view["state"] == "needs_you" and "plain" in view["sentence"]
 
 
+@pytest.mark.slow
 @pytest.mark.fuse
 @pytest.mark.root
 async def test_a_mount_that_is_taken_away_is_made_anew(node: PlayedNode, tmp_path: Path) -> None:
@@ -336,6 +337,7 @@ async def test_a_mount_that_is_taken_away_is_made_anew(node: PlayedNode, tmp_pat
     assert not os.path.ismount(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_the_process_ends_cleanly_when_told(
     node: PlayedNode, tmp_path: Path, kind: str, how: signal.Signals
@@ -350,6 +352,7 @@ async def test_the_process_ends_cleanly_when_told(
     assert not (config.state / "agent.sock").exists() and not os.path.ismount(home)
 
 
+@pytest.mark.slow
 async def test_a_killed_process_is_followed_by_another(node: PlayedNode, tmp_path: Path, kind: str) -> None:
     config = config_for(tmp_path, node, kind)
     home = config.courses[0].root

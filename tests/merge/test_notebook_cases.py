@@ -66,6 +66,36 @@ def test_n04_same_lines_of_a_cell_leave_mine_and_take_every_other_update() -> No
     assert merged.content == notebook(*answered[:3], *changed[3:])
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["with ids", "without ids"])
+def test_n04_a_cell_that_both_rewrote_from_scratch_is_a_clash(named: bool) -> None:
+    def book(text: str) -> bytes:
+        cells = [code("import numpy"), code(text), code("the end")]
+        return notebook(
+            *({**cell, "id": f"c{n}"} if named else cell for n, cell in enumerate(cells)), minor=5 if named else 4
+        )
+
+    merged = merge(book("end = 0.5"), book("stop(3)"), book("halt()"))
+    assert merged.content == book("stop(3)")
+    assert merged.kept == ("cell 2 (stop(3))",)
+
+
+def test_n04_without_ids_my_rewritten_cell_still_takes_their_settings() -> None:
+    base = [code("a"), prose("*Write your answer here.*"), code("b")]
+    mine = [code("a"), prose("Because it rains."), code("b")]
+    theirs = [code("a"), {**base[1], "metadata": {"deletable": False}}, code("b")]
+    merged = merge(notebook(*base), notebook(*mine), notebook(*theirs))
+    assert merged.content == notebook(code("a"), {**mine[1], "metadata": {"deletable": False}}, code("b"))
+
+
+def test_n08_a_cell_that_replaces_the_one_i_edited_stands_beside_it() -> None:
+    question, end = code("# Question 1\nx = ...\nx"), code("end")
+    mine = code("# Question 1\nx = 41\nx")
+    other = code("plot(table, colour='red')")
+    merged = merge(notebook(question, end), notebook(mine, end), notebook(other, end))
+    assert sorted(sources(merged.content)) == sorted(["# Question 1\nx = 41\nx", "plot(table, colour='red')", "end"])
+    assert merged.kept == ()
+
+
 def test_n05_outputs_counts_and_widgets_of_both_sides_never_conflict() -> None:
     widgets = "application/vnd.jupyter.widget-state+json"
 

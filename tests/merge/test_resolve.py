@@ -8,7 +8,7 @@ from datetime import datetime
 from syncd.core.entry import BlobId, Entry, Mode, RelPath, Tree, changes_between
 from syncd.core.plan import Side, follow_folders, plan
 from syncd.merge.resolve import Parties, Resolution, resolve
-from syncd.view import Follow, Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
+from syncd.view import Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
 
 WHEN = datetime(2026, 11, 22, 14, 3)
 STUDENT = Parties(Side.STUDENT)
@@ -104,20 +104,19 @@ def test_s12_mine_goes_beside() -> None:
 
 
 def test_s14_my_edit_comes_to_their_name() -> None:
-    (step,) = steps({"a": "1\n2\n3\n"}, {"a": "one\n2\n3\n"}, {"n": "1\n2\n3\n"}, their_moves={"n": "a"})
-    assert step == Write(RelPath("n"), b"one\n2\n3\n", Mode.FILE, Stamp("a"), RelPath("a"))
+    found = steps({"a": "1\n2\n3\n"}, {"a": "one\n2\n3\n"}, {"n": "1\n2\n3\n"}, their_moves={"n": "a"})
+    assert found == [Take(RelPath("a"), Stamp("a")), Write(RelPath("n"), b"one\n2\n3\n", Mode.FILE, None)]
 
 
 def test_s14_their_edit_and_mine_are_merged_under_their_name() -> None:
-    (step,) = steps({"a": "1\n2\n3\n"}, {"a": "one\n2\n3\n"}, {"n": "1\n2\nthree\n"}, their_moves={"n": "a"})
-    assert isinstance(step, Write)
-    assert (step.path, step.source, step.content) == ("n", "a", b"one\n2\nthree\n")
+    found = steps({"a": "1\n2\n3\n"}, {"a": "one\n2\n3\n"}, {"n": "1\n2\nthree\n"}, their_moves={"n": "a"})
+    assert found[1] == Write(RelPath("n"), b"one\n2\nthree\n", Mode.FILE, None)
 
 
 def test_s14_a_conflict_leaves_theirs_beside_the_new_name() -> None:
-    write, beside = steps({"a": "1\n"}, {"a": "mine\n"}, {"n": "theirs\n"}, their_moves={"n": "a"})
-    assert isinstance(write, Write)
-    assert (write.path, write.source, write.content) == ("n", "a", b"mine\n")
+    take, write, beside = steps({"a": "1\n"}, {"a": "mine\n"}, {"n": "theirs\n"}, their_moves={"n": "a"})
+    assert take == Take(RelPath("a"), Stamp("a"))
+    assert write == Write(RelPath("n"), b"mine\n", Mode.FILE, None)
     assert isinstance(beside, PutBeside)
     assert beside.path.startswith("n (instructor's version")
 
@@ -131,7 +130,7 @@ def test_s14_the_same_edit_under_a_new_name_is_just_theirs() -> None:
 
 def test_s15_their_edit_comes_to_my_name_though_i_changed_nothing() -> None:
     (step,) = steps({"a": "1\n"}, {"m": "1\n"}, {"a": "2\n"}, moves={"m": "a"})
-    assert step == Write(RelPath("m"), b"2\n", Mode.FILE, Stamp("m"), None)
+    assert step == Write(RelPath("m"), b"2\n", Mode.FILE, Stamp("m"))
 
 
 def test_s15_their_edit_too_large_to_hold_goes_beside_my_name() -> None:
@@ -150,7 +149,7 @@ def test_s17_my_own_file_follows_its_folder() -> None:
     mine = changes_between({}, {RelPath("d/own"): entry("x")})
     decisions = follow_folders(mine, {RelPath("d"): RelPath("e")})
     found = resolve(decisions, Contents({"d/own": "x"}), {RelPath("d/own"): Stamp(1)}, STUDENT, WHEN)
-    assert list(found.steps) == [Follow(RelPath("d/own"), RelPath("e/own"), Stamp(1))]
+    assert list(found.steps) == [MoveBeside(RelPath("d/own"), RelPath("e/own"), {RelPath("d/own"): Stamp(1)})]
 
 
 def test_s19_a_busy_file_waits_with_its_base() -> None:

@@ -212,3 +212,41 @@ def test_commits_say_in_words_what_they_do(before: dict[str, str], after: dict[s
 def test_a_merge_names_whose_changes_it_takes_in() -> None:
     assert merged("Cora", changes_between({}, {RelPath("a"): _entry("1")})) == "Take in the changes of Cora: add a"
     assert merged("", {}) == "Take in the changes of somebody else"
+
+
+def test_many_objects_become_one_pack_that_git_reads(history: History) -> None:
+    contents = [
+        b"",
+        b"x",
+        *(f"content {n}\n".encode() * (n % 40) for n in range(300)),
+        bytes(100_000),
+        os.urandom(70_000),
+    ]
+    with history.bulk():
+        blobs = [history.store(BytesIO(content)) for content in contents]
+        again = [history.store_bytes(content) for content in contents]
+        large = history.store(BytesIO(bytes(5 << 20)))
+        assert history.has(blobs[7]) and blobs == again
+        edits = {RelPath(f"{n % 9}/{n}"): item_of(Entry(blob, Mode.FILE)) for n, blob in enumerate([*blobs, large])}
+        tree = history.edited(None, edits)
+    commit = history.commit([], tree, IDA, "x", 0)
+    assert [history.read(blob) for blob in blobs] == contents
+    git(history, "fsck", "--strict", "--full")
+    [pack] = (history.path / "objects/pack").glob("*.idx")
+    git(history, "verify-pack", str(pack))
+    assert git(history, "cat-file", "-p", f"{commit}:1/1") == "x"
+    assert int(git(history, "count-objects").split()[0]) == 2  # the large blob and the commit
+
+
+def test_few_objects_need_no_pack(history: History) -> None:
+    with history.bulk():
+        blob = history.store(BytesIO(b"one"))
+    assert history.read(blob) == b"one" and not list((history.path / "objects/pack").iterdir())
+
+
+def test_what_failed_leaves_nothing(history: History) -> None:
+    with pytest.raises(ZeroDivisionError), history.bulk():
+        blobs = [history.store_bytes(f"{n}".encode()) for n in range(100)]
+        raise ZeroDivisionError
+    assert not any(history.has(blob) for blob in blobs)
+    assert not list((history.path / "objects/pack").iterdir())

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from classroom_side import Colleague, Course, Publisher, add, everything, fill, until
 
+from syncd.demo.gitserver import GitServer
+from syncd.publisher.folder_sync import Timing
+
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
@@ -39,3 +42,30 @@ async def test_what_a_colleague_pushes_comes_in_on_a_hint(
         await until(lambda: everything(folder) == wanted)
         assert (await publisher.up_to_date())["commit"] == course.head()
         assert len(course.messages()) == 2  # nothing of ours was to be merged: no commit of ours
+
+
+async def test_a_push_that_nobody_tells_of_is_found_by_asking(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
+    async with Publisher(state, Timing(poll_s=0.3)) as publisher:
+        await publisher.up_to_date()
+        await asyncio.to_thread(colleague.push, {"b": "2"})
+        await until(lambda: everything(folder) == {"a": b"1", "b": b"2"})
+        assert (await publisher.up_to_date())["remote_commit"] == course.head()
+
+
+async def test_nothing_is_asked_or_written_while_nothing_happens(
+    state: Path, folder: Path, course: Course, server: GitServer
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    async with Publisher(state, Timing(poll_s=30)) as publisher:
+        before = await publisher.up_to_date()
+        server.counts.clear()
+        fill(folder, {".~lock.a#": "an editor's lock", ".ipynb_checkpoints/a.ipynb": "{}"})
+        (folder / "a").touch()
+        await asyncio.sleep(0.8)
+        assert await publisher.status() == before and not server.counts

@@ -5,11 +5,13 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from classroom_side import Colleague, Course, Publisher, add, everything, fill, git, until
 
 from syncd.demo.gitserver import GitServer
+from syncd.folder import place
 
 BASE: dict[str, str | bytes] = {
     "a.txt": "one\ntwo\nthree\nfour\nfive\n",
@@ -200,18 +202,16 @@ async def test_a_save_in_the_middle_of_a_merge_is_kept(
     both: Both, monkeypatch: pytest.MonkeyPatch, server: GitServer
 ) -> None:
     """The person saves the very file that is being replaced, after it was looked at."""
-    from syncd.folder import place
+    finish, saved = place.finish, []
 
-    write, saved = place.write, []
-
-    def late(*arguments: object, **more: object) -> object:
-        if not saved and arguments[1] == "a.txt":
+    def late(*arguments: Any, **more: Any) -> object:
+        if not saved and arguments[1].path == "a.txt":
             saved.append(True)
             (both.folder / "a.txt.tmp").write_bytes(b"one\ntwo\nthree\nfour\nsaved in between\n")
             os.replace(both.folder / "a.txt.tmp", both.folder / "a.txt")
-        return write(*arguments, **more)  # type: ignore[arg-type]
+        return finish(*arguments, **more)
 
-    monkeypatch.setattr(place, "write", late)
+    monkeypatch.setattr(place, "finish", late)
     await both.change({}, {"a.txt": "theirs\ntwo\nthree\nfour\nfive\n", "b.txt": "B\n"})
     files = await both.meet()
     assert saved

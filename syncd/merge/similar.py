@@ -1,0 +1,46 @@
+"""How alike two contents are: enough to tell a file that was renamed and edited from a new one."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from syncd.core.entry import Changes, RelPath
+from syncd.core.renames import Moves, best, candidates, same_content
+
+_ALIKE = 0.5  # git's own measure for a rename
+_LARGEST = 4 << 20
+Read = Callable[[RelPath], bytes | None]
+
+
+def likeness(one: bytes, other: bytes) -> float:
+    """The share, by bytes, of lines that both have; 0 to 1.  Nothing is like an empty content."""
+    if not one or not other or min(len(one), len(other)) / max(len(one), len(other)) < _ALIKE / 2:
+        return 0.0
+    a, b = Counter(one.splitlines(keepends=True)), Counter(other.splitlines(keepends=True))
+    shared = sum(len(line) * min(count, b[line]) for line, count in a.items() if line in b)
+    return shared / max(len(one), len(other))
+
+
+def find_moves(changes: Changes, old: Read, new: Read, wanted: Callable[[RelPath], bool]) -> Moves:
+    """Which files of one side were renamed: by content, and where `wanted` says of the old name, by likeness.
+
+    `old` and `new` read a content before and after; None for what can't be had.
+    """
+    found = same_content(changes)
+    scored = []
+    before: dict[RelPath, bytes | None] = {}
+    after: dict[RelPath, bytes | None] = {}
+    for path, was in candidates(changes, found):
+        if not wanted(was):
+            continue
+        if was not in before:
+            before[was] = _small(old(was))
+        if path not in after:
+            after[path] = _small(new(path))
+        one, other = before[was], after[path]
+        if one is not None and other is not None:
+            scored.append((likeness(one, other), path, was))
+    return {**found, **best(scored, _ALIKE)}
+
+
+def _small(content: bytes | None) -> bytes | None:
+    return content if content is None or len(content) <= _LARGEST else None
