@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from syncd.git.lines import changed_lines
@@ -249,13 +249,19 @@ def _filled_in(found: Matching) -> None:
                 found.pair(left[0], right[0])
 
 
-def pair_by_place(found: Matching, allowed: Container[int] | None = None) -> set[int]:
-    """Pair an old cell with the only new one in its place, however different; tells which old ones."""
+def pair_by_place(found: Matching, wanted: Callable[[int, int], bool]) -> set[int]:
+    """Pair an old cell with the only new one in its place, if that is wanted; tells which old ones."""
     paired = set()
     for left, right in _gaps(found):
-        if len(left) == len(right) == 1 and (allowed is None or left[0] in allowed):
+        if len(left) == len(right) == 1:
             o, n = left[0], right[0]
-            if found.old[o].kind == found.new[n].kind and not found.strangers(o, n):
+            if found.old[o].kind == found.new[n].kind and not found.strangers(o, n) and wanted(o, n):
                 found.pair(o, n)
                 paired.add(o)
     return paired
+
+
+def hints_of(old: Cell, new: Cell) -> bool:
+    """Whether a cell that stands in another's place still has something of it."""
+    a, b = _words(old), _words(new)
+    return 5 * len(a & b) >= min(len(a), len(b)) > 0

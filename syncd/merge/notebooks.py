@@ -7,7 +7,7 @@ from syncd.merge.cells import MergedCell, changed_by_hand, merge_cell, source_li
 from syncd.merge.fields import Clash, Value, merge_fields
 from syncd.merge.ids import name_cells
 from syncd.merge.json_text import Piece
-from syncd.merge.match import Matching, match_cells, pair_by_place
+from syncd.merge.match import Matching, hints_of, match_cells, pair_by_place
 from syncd.merge.notebook import BOM, Cell, Notebook, in_one_format, same_notebook
 from syncd.merge.order import merge_order, moved
 from syncd.merge.write import Cut, Slot, Writer, splice, write_cells
@@ -93,9 +93,7 @@ def _nodes(base: Notebook | None, mine: Notebook, theirs: Notebook) -> tuple[lis
     before = base.cells if base else []
     here, there = match_cells(before, mine.cells), match_cells(before, theirs.cells)
     _match_sides(here, there)
-    # What stands alone in an old cell's place is that cell rewritten, for mine.  For theirs only if mine rewrote it,
-    # too: else both the cell that I edited and the one that replaced it are worth having.
-    pair_by_place(there, allowed=pair_by_place(here))
+    _match_rewritten(here, there)
     of_base = range(len(before))
     my_numbers = {m: n for n in of_base if (m := here.to_new[n]) is not None}
     their_numbers = {t: n for n in of_base if (t := there.to_new[n]) is not None}
@@ -128,6 +126,23 @@ def _match_sides(here: Matching, there: Matching) -> None:
                 old = known.to_old[n]
                 if partner is not None and old is not None:
                     other.pair(old, rest[partner])
+
+
+def _match_rewritten(here: Matching, there: Matching) -> None:
+    """Take what stands alone in an old cell's place for that cell, rewritten by me.
+
+    With nothing of the old one in it, it may as well be a new cell where the old one was deleted.  Then this is
+    only done where it can't hide an update: where theirs did not change the old cell's source.
+    """
+
+    def mine(old: int, new: int) -> bool:
+        theirs = there.to_new[old]
+        unchanged = theirs is not None and there.new[theirs].source == there.old[old].source
+        return unchanged or hints_of(here.old[old], here.new[new])
+
+    rewritten = pair_by_place(here, mine)
+    # one that only theirs replaced stays apart: both the cell that I edited and the new one are worth having
+    pair_by_place(there, lambda old, new: old in rewritten)
 
 
 def _both_added(here: Matching, there: Matching) -> list[tuple[int, int]]:

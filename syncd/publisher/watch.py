@@ -45,7 +45,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
 ]
 _POLL_S = 5.0
 # Folders that are renamed make watchdog warn of a watch that it replaces rightly.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+warnings.filterwarnings("ignore", category=RuntimeWarning, message="Callback with id")
 _MOST = 50_000
 """Paths kept for the reader; more mean "look at everything"."""
 

@@ -162,10 +162,13 @@ class Student:
         before = self.files()
         made = {path for path, mine in self.view.observe().items() if mine.change.now is not None}
         touched = {*self.view.observe(), *map(RelPath, touched_as)}
+        was = {} if self.view.base is None else self.course.trees[self.view.base]
         report = self._run(snapshot, update_now)
         after = self.files()
         self.check_nothing_is_lost({path: before[path] for path in made}, after)
-        self.check_untouched_files(touched, after)
+        told = {note.path for note in report.notes}
+        moved = {path for path, mine in self.view.observe().items() if mine.change.now is not None or path not in was}
+        self.check_untouched_files(touched | told | moved, after)
         again = self._run(snapshot, update_now)
         assert self.files() == after, "updating twice is not updating once"
         assert again.changed == 0 or again.waiting or report.waiting
@@ -200,7 +203,7 @@ class Student:
                 assert mark not in file.content, f"a conflict marker in {path}"
 
     def check_untouched_files(self, touched: set[RelPath], after: Mapping[str, File]) -> None:
-        """Invariant 4."""
+        """Invariant 4.  `touched` holds what the student changed, and what came to hold it by a rename (S14-S16)."""
         assert self.view.base is not None
         for path, file in self.course.trees[self.view.base].items():
             if path not in touched and path not in self.view.waiting:

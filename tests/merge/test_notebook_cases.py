@@ -74,9 +74,9 @@ def test_n04_a_cell_that_both_rewrote_from_scratch_is_a_clash(named: bool) -> No
             *({**cell, "id": f"c{n}"} if named else cell for n, cell in enumerate(cells)), minor=5 if named else 4
         )
 
-    merged = merge(book("end = 0.5"), book("stop(3)"), book("halt()"))
-    assert merged.content == book("stop(3)")
-    assert merged.kept == ("cell 2 (stop(3))",)
+    merged = merge(book("end = 0.5"), book("end = 3 * pi"), book("stop = len(t)"))
+    assert merged.content == book("end = 3 * pi")
+    assert merged.kept == ("cell 2 (end = 3 * pi)",)
 
 
 def test_n04_without_ids_my_rewritten_cell_still_takes_their_settings() -> None:

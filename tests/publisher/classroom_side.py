@@ -203,7 +203,7 @@ async def until(holds: Callable[[], bool], within: float = 15.0, why: Callable[[
     end = time.monotonic() + within
     while not await asyncio.to_thread(holds):
         assert time.monotonic() < end, why()
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.06)
 
 
 async def add(state: Path, folder: Path, url: str, branch: str | None = None, **more: Any) -> str:

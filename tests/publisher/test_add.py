@@ -13,6 +13,8 @@ from syncd.demo.gitserver import GitServer
 from syncd.publisher.add import add_folder, make_folder
 from syncd.publisher.registry import Folder, Registry
 
+pytestmark = pytest.mark.slow
+
 
 def publish(course: Course, place: Path, files: dict[str, str | bytes], branch: str = "main") -> None:
     place.mkdir()

@@ -52,7 +52,7 @@ def placed(tree: dict[RelPath, Entry], path: RelPath, entry: Entry | None) -> No
     tree[path] = entry
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(paths, st.none() | entries, max_size=6), min_size=1, max_size=4))
 def test_edits_give_the_tree_that_the_flat_model_gives(steps: list[dict[RelPath, Entry | None]]) -> None:
     with tempfile.TemporaryDirectory() as place:

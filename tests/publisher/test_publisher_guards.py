@@ -15,6 +15,9 @@ from syncd.demo.gitserver import GitServer
 from syncd.publisher import workspace
 from syncd.publisher.folder_sync import Timing
 
+pytestmark = pytest.mark.slow
+
+
 TWELVE: dict[str, str | bytes] = {f"lab/{n}.txt": f"file {n}" for n in range(12)}
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 NEEDS = "needs_you"
@@ -218,7 +221,6 @@ async def test_a_file_that_is_too_large_stays_out_and_the_rest_goes_on(
         await until(lambda: course.files() == {"data.csv": b"their small one", "a": b"2"})
 
 
-@pytest.mark.slow
 async def test_a_file_of_more_than_a_hundred_megabytes_stays_out(state: Path, folder: Path, course: Course) -> None:
     await add(state, folder, course.url)
     async with Publisher(state) as publisher:

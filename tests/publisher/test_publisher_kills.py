@@ -21,6 +21,9 @@ from syncd.git.commits import Author, History
 from syncd.publisher.local import Local
 from syncd.publisher.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
+
 EVERYTHING = Due(frozenset(), True, frozenset())
 
 
@@ -151,7 +154,7 @@ def check(desk: Desk, wanted: dict[str, bytes]) -> None:
     assert history.contains(head, history.fetched("main"))
 
 
-@pytest.mark.parametrize("start", range(4))
+@pytest.mark.parametrize("start", range(2))
 def test_killed_at_any_step_of_a_merge_it_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: int
 ) -> None:
@@ -171,7 +174,7 @@ def test_killed_at_any_step_of_a_merge_it_ends_the_same(
         ]
     )
     assert steps > 60
-    for step in range(start * 2, steps, 8):
+    for step in range(start * 3, steps, 6):
         place = tmp_path / f"killed{step}"
         shutil.copytree(tmp_path / "template", place, symlinks=True)
         desk = reopened(place)
@@ -202,7 +205,6 @@ asyncio.run(run_publisher(pathlib.Path(sys.argv[1]), timing=Timing(quiet_s=0.05,
 """
 
 
-@pytest.mark.slow
 async def test_kill_9_at_random_moments_loses_nothing(
     state: Path, folder: Path, course: Course, tmp_path: Path
 ) -> None:
@@ -239,7 +241,7 @@ async def test_kill_9_at_random_moments_loses_nothing(
         written.add(f"new of theirs {n}".encode())
 
     try:
-        for n in range(10):
+        for n in range(6):
             daemon = await start()
             until_ = time.monotonic() + random_.uniform(0.7, 1.4)
             i = 0

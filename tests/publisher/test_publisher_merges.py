@@ -13,6 +13,9 @@ from classroom_side import Colleague, Course, Publisher, add, everything, fill, 
 from syncd.demo.gitserver import GitServer
 from syncd.folder import place
 
+pytestmark = pytest.mark.slow
+
+
 BASE: dict[str, str | bytes] = {
     "a.txt": "one\ntwo\nthree\nfour\nfive\n",
     "b.txt": "b\n",

@@ -10,6 +10,8 @@ from classroom_side import READ_TOKEN, TOKEN, Course, Publisher, add, everything
 from syncd.demo.gitserver import GitServer
 from syncd.publisher.credentials import Credentials
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("fault", ["503", "429", "html", "500"])
 async def test_a_sick_server_is_offline_and_then_all_arrives(
