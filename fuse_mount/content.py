@@ -98,8 +98,19 @@ def _let_go(node: File) -> None:
 
 def _drop_setid(fd: int) -> None:
     mode = os.fstat(fd).st_mode
-    if mode & stat.S_ISUID or mode & (stat.S_ISGID | stat.S_IXGRP) == stat.S_ISGID | stat.S_IXGRP:
-        os.fchmod(fd, mode & ~(stat.S_ISUID | (stat.S_ISGID if mode & stat.S_IXGRP else 0)) & 0o7777)
+    if _without_setid(mode) != mode:
+        os.fchmod(fd, _without_setid(mode) & 0o7777)
+
+
+def _drop_setid_at(overlay: Overlay, path: bytes) -> None:
+    found = overlay.upper.stat(path)
+    if found is not None and stat.S_ISREG(found.st_mode) and _without_setid(found.st_mode) != found.st_mode:
+        overlay.upper.chmod(path, _without_setid(found.st_mode))
+
+
+def _without_setid(mode: int) -> int:
+    """As the kernel does it: the group's bit means something else on a file that the group may not execute."""
+    return mode & ~(stat.S_ISUID | (stat.S_ISGID if mode & stat.S_IXGRP else 0))
 
 
 def set_attr(overlay: Overlay, node: Node, new: NewAttr) -> None:
@@ -114,11 +125,8 @@ def set_attr(overlay: Overlay, node: Node, new: NewAttr) -> None:
         _set_attr_open(node, new)
         return
     path = node.path()
-    if new.drop_setid and isinstance(node, File):
-        held = node.fd >= 0
-        _drop_setid(descriptor(overlay, node))
-        if not held:
-            _let_go(node)
+    if new.drop_setid:
+        _drop_setid_at(overlay, path)
     if new.uid is not None or new.gid is not None:
         overlay.upper.chown(path, _or_leave(new.uid), _or_leave(new.gid))
     if new.mode is not None:

@@ -23,6 +23,8 @@ class LowerStat(NamedTuple):
     gid: int = -1
     """-1: the view's owner."""
     rdev: int = 0
+    is_blob: bool = True
+    """Whether `version` is a blob's id (or git's id of a tree)."""
 
 
 Ref = TypeVar("Ref")

@@ -93,6 +93,7 @@ class File:
         "opens",
         "parent",
         "real",
+        "shared",
         "writers",
     )
 
@@ -113,6 +114,8 @@ class File:
         self.fd = -1
         self.io = 0
         """How its open handles do I/O; the engine's own, 0 while there are none."""
+        self.shared = 0
+        """Open handles through which it can be mapped and changed without the mount's knowledge."""
         self.backing = 0
         """The engine's registration of the file behind it; 0: none."""
         self.gone = False

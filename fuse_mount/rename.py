@@ -124,7 +124,7 @@ def origin_of(overlay: Overlay, node: File, folder: Folder, name: bytes, to: Fol
 
 def entry_of(low: LowerStat) -> Entry | None:
     """What the core calls a lower file; None for what git does not know."""
-    if len(low.version) != 20:
+    if not low.is_blob:
         return None
     kind = {0o120000: Mode.SYMLINK, 0o100000: Mode.EXECUTABLE if low.mode & 0o100 else Mode.FILE}.get(
         low.mode & 0o170000

@@ -148,7 +148,7 @@ class Switch:
         for folder, lower in sorted(self._layer.redirects.items()):
             index = self.new.find(RelPath(os.fsdecode(lower)))
             if index is None or not self.new.record(index).is_folder:
-                make_folder(self.overlay, folder, self.stale)
+                make_folder(self.overlay, folder, self.stale, self.new)
                 self.record(("show", os.fsdecode(folder)))
                 if self.new.find(RelPath(os.fsdecode(folder))) is not None:
                     self.record(("hide-own", os.fsdecode(folder)))
@@ -214,8 +214,8 @@ def own_all(overlay: Overlay, path: bytes, but: bytes) -> None:
             own(overlay, folder.path_of(name))
 
 
-def make_folder(overlay: Overlay, path: bytes, stale: Stale) -> Folder:
-    """The folder at a path, in the upper too; NotADirectoryError if a file is in the way.
+def make_folder(overlay: Overlay, path: bytes, stale: Stale, new: Manifest) -> Folder:
+    """The folder at a path, in the upper too; NotADirectoryError if a file is in the way that `new` does not take away.
 
     Somebody may have cached that the names made here are none.
     """
@@ -223,7 +223,10 @@ def make_folder(overlay: Overlay, path: bytes, stale: Stale) -> Folder:
     for name in path.split(b"/") if path else ():
         node = overlay.lookup(folder, name)
         if isinstance(node, File):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            if node.low is None or new.entry(RelPath(os.fsdecode(folder.path_of(name)))) is not None:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            overlay.nodes.unname(node, folder, name)
+            node = None
         if node is None:
             overlay.ensure_upper(folder)
             overlay.upper.mkdir(folder.path_of(name), 0o777 & ~overlay.upper.mask)

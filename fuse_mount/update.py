@@ -108,7 +108,7 @@ class Updating:
                 node = self.overlay.at(at)
                 if isinstance(node, File) and node.writers:
                     return False
-                if isinstance(node, Folder) and stamp is not None and self.overlay.names(node):
+                if isinstance(node, Folder) and stamp is not None and self._has_files(node):
                     return False
                 return self._stamp(step.path) == stamp
             case MoveBeside():
@@ -198,11 +198,24 @@ class Updating:
             self.overlay.upper.unlink(path)
             self.overlay.nodes.unname(node, folder, name)
             self.out.changed.add(folder.path())
-        elif isinstance(node, Folder) and node.upper and not self.overlay.names(node):
-            self.overlay.upper.rmdir(path)
-            drop_folder(self.overlay, node)
+        elif isinstance(node, Folder) and node.upper and not self._has_files(node):
+            self._drop_empty(node)
         if path in self.overlay.layer.origins:
             self.switch.record(("forget-origin", os.fsdecode(path)))
+
+    def _has_files(self, folder: Folder) -> bool:
+        """Whether anything but empty folders shows in a folder: those hold nothing of anybody's."""
+        found = (self.overlay.lookup(folder, name) for name in self.overlay.names(folder))
+        return any(not isinstance(node, Folder) or self._has_files(node) for node in found)
+
+    def _drop_empty(self, folder: Folder) -> None:
+        for name in list(self.overlay.names(folder)):
+            inside = self.overlay.lookup(folder, name)
+            if isinstance(inside, Folder):
+                self._drop_empty(inside)
+        if folder.upper:
+            self.overlay.upper.rmdir(folder.path())
+        drop_folder(self.overlay, folder)
 
     def _above(self, path: bytes) -> tuple[Folder | None, bytes]:
         above, _, name = path.rpartition(b"/")
@@ -222,7 +235,7 @@ class Updating:
 
     def _write(self, step: Write, staged: bytes) -> None:
         at = os.fsencode(step.path)
-        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale)
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale, self.to.manifest)
         name = at.rpartition(b"/")[2]
         node = self.overlay.lookup(folder, name)
         if isinstance(node, File):
@@ -237,7 +250,7 @@ class Updating:
 
     def _put(self, step: PutBeside, staged: bytes) -> None:
         at = os.fsencode(step.path)
-        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale)
+        folder = make_folder(self.overlay, at.rpartition(b"/")[0], self.switch.stale, self.to.manifest)
         try:
             self.overlay.upper.place_new(staged, at)
         except FileExistsError:
@@ -251,7 +264,7 @@ class Updating:
             own(self.overlay, os.fsencode(path))
         node = self.overlay.at(old)
         if node is not None and self.overlay.upper.stat(old) is not None:
-            goal = make_folder(self.overlay, new.rpartition(b"/")[0], self.switch.stale)
+            goal = make_folder(self.overlay, new.rpartition(b"/")[0], self.switch.stale, self.to.manifest)
             self.overlay.upper.rename(old, new)
             self.out.changed |= {old.rpartition(b"/")[0], goal.path()}
             _rename_node(self.overlay, node, old, goal, new.rpartition(b"/")[2])

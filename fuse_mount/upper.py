@@ -7,90 +7,38 @@ into being in `<state>/staging` and enters by rename, so that no reader sees hal
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
+from fuse_mount.beneath import Beneath
 from fuse_mount.record_log import sync_folder
 from fuse_mount.syscalls import Rename, copy_content, renameat2
 from syncd.core.entry import Mode
 
-_LONG = 3000
-"""Paths longer than this are walked in pieces: with the state's own path they could pass PATH_MAX."""
 
-
-class Upper:
+class Upper(Beneath):
     """Operations on the upper's real files; errors are the system's own."""
 
-    def __init__(self, state: Path) -> None:
-        """Make the folders if need be."""
-        self.root, self.staging = state / "upper", state / "staging"
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self.staging.mkdir(mode=0o700, exist_ok=True)
-        self._top = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._stage = os.open(self.staging, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, root: Path, staging: Path) -> None:
+        """Make the folders if need be; both must lie on one file system."""
+        root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(root)
+        self.staging = staging
+        self._stage = os.open(staging, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.mask = process_mask()
         self._root = os.geteuid() == 0
         self._serial = 0
 
     def close(self) -> None:
         """Let go of the folders."""
-        os.close(self._top)
+        super().close()
         os.close(self._stage)
-
-    # Looking
-
-    def stat(self, path: bytes) -> os.stat_result | None:
-        """The entry at a path; None if there is none."""
-        try:
-            if len(path) < _LONG:
-                return os.stat(path or b".", dir_fd=self._top, follow_symlinks=False)
-            with self._at(path) as (at, tail):
-                return os.stat(tail, dir_fd=at, follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def real(self, path: bytes) -> int:
-        """The inode number at a path; 0 if there is nothing."""
-        found = self.stat(path)
-        return found.st_ino if found else 0
-
-    def names(self, path: bytes) -> list[tuple[bytes, bool]]:
-        """A folder's names, and whether each is itself a folder."""
-        fd = self.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with os.scandir(fd) as entries:
-                return [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
-        finally:
-            os.close(fd)
-
-    def target(self, path: bytes) -> bytes:
-        """A symbolic link's target."""
-        with self._at(path) as (at, tail):
-            return os.readlink(tail, dir_fd=at)
-
-    def open(self, path: bytes, flags: int) -> int:
-        """Open an entry, never through a link."""
-        with self._at(path) as (at, tail):
-            return os.open(tail, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-
-    def open_file(self, path: bytes) -> int:
-        """Open a file for reading, and for writing if its mode lets us."""
-        try:
-            return self.open(path, os.O_RDWR)
-        except PermissionError:
-            return self.open(path, os.O_RDONLY)
-
-    @contextlib.contextmanager
-    def named(self, path: bytes) -> Iterator[bytes]:
-        """A name under which calls without a folder descriptor (xattrs) reach an entry."""
-        with self._at(path) as (at, tail):
-            yield b"/proc/self/fd/%d/%s" % (at, tail)
 
     # Making
 
     def create(self, path: bytes, mode: int) -> int:
         """A new file, open for reading and writing."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             fd = os.open(
                 tail, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o7777, dir_fd=at
             )
@@ -106,48 +54,48 @@ class Upper:
 
     def mkdir(self, path: bytes, mode: int) -> None:
         """A new folder."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.mkdir(tail, mode & 0o7777, dir_fd=at)
             if mode & (self.mask | 0o7000):
                 os.chmod(tail, mode & 0o7777, dir_fd=at)
 
     def mknod(self, path: bytes, mode: int, rdev: int) -> None:
         """A new fifo, socket, device or empty file."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.mknod(tail, mode, rdev, dir_fd=at)
             if mode & (self.mask | 0o7000):
                 os.chmod(tail, mode & 0o7777, dir_fd=at)
 
     def symlink(self, path: bytes, target: bytes) -> None:
         """A new symbolic link."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.symlink(target, tail, dir_fd=at)
 
     def link(self, old: bytes, new: bytes) -> None:
         """A second name for a file."""
-        with self._at(old) as (a, old_tail), self._at(new) as (b, new_tail):
+        with self.at(old) as (a, old_tail), self.at(new) as (b, new_tail):
             os.link(old_tail, new_tail, src_dir_fd=a, dst_dir_fd=b, follow_symlinks=False)
 
     def link_open(self, fd: int, path: bytes) -> None:
         """A first name for an open file without one."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.link(f"/proc/self/fd/{fd}".encode(), tail, dst_dir_fd=at, follow_symlinks=True)
 
     # Changing
 
     def unlink(self, path: bytes) -> None:
         """Remove a file."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.unlink(tail, dir_fd=at)
 
     def rmdir(self, path: bytes) -> None:
         """Remove an empty folder."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.rmdir(tail, dir_fd=at)
 
     def rename(self, old: bytes, new: bytes, flags: Rename = Rename.PLAIN) -> None:
         """Rename, replacing what is there, or exchanging."""
-        with self._at(old) as (a, old_tail), self._at(new) as (b, new_tail):
+        with self.at(old) as (a, old_tail), self.at(new) as (b, new_tail):
             if flags:
                 renameat2(a, old_tail, b, new_tail, flags)
             else:
@@ -155,22 +103,22 @@ class Upper:
 
     def chmod(self, path: bytes, mode: int) -> None:
         """Change the mode of anything but a link."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.chmod(tail, mode & 0o7777, dir_fd=at)
 
     def chown(self, path: bytes, uid: int, gid: int) -> None:
         """Change the owner (-1: leave); of a link, the link's."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.chown(tail, uid, gid, dir_fd=at, follow_symlinks=False)
 
     def utime(self, path: bytes, atime_ns: int, mtime_ns: int) -> None:
         """Set both times."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.utime(tail, ns=(atime_ns, mtime_ns), dir_fd=at, follow_symlinks=False)
 
     def touch(self, path: bytes) -> None:
         """Set a folder's times to now, as an entry's removal does."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.utime(tail, dir_fd=at, follow_symlinks=False)
 
     def give(self, path: bytes, uid: int, gid: int) -> None:
@@ -195,12 +143,12 @@ class Upper:
 
     def place(self, staged: bytes, path: bytes) -> None:
         """Move a staged file to its path, replacing what is there."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             os.rename(staged, tail, src_dir_fd=self._stage, dst_dir_fd=at)
 
     def place_new(self, staged: bytes, path: bytes) -> None:
         """Move a staged file to its path.  FileExistsError if something is there."""
-        with self._at(path) as (at, tail):
+        with self.at(path) as (at, tail):
             renameat2(self._stage, staged, at, tail, Rename.NOREPLACE)
 
     def unstage(self, staged: bytes) -> None:
@@ -287,23 +235,6 @@ class Upper:
     def sync_staging(self) -> None:
         """Make the staging folder's entries durable."""
         sync_folder(self.staging)
-
-    @contextlib.contextmanager
-    def _at(self, path: bytes) -> Iterator[tuple[int, bytes]]:
-        if len(path) < _LONG:
-            yield self._top, path or b"."
-            return
-        at, opened = self._top, []
-        try:
-            while len(path) >= _LONG:
-                cut = path.rindex(b"/", 0, _LONG)
-                at = os.open(path[:cut], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-                opened.append(at)
-                path = path[cut + 1 :]
-            yield at, path
-        finally:
-            for fd in opened:
-                os.close(fd)
 
 
 def process_mask() -> int:

@@ -87,7 +87,7 @@ class OverlayView:
         self._written: dict[RelPath, tuple[int, int]] = {}
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _locked(state)
-        self._upper = Upper(state)
+        self._upper = Upper(state / "upper", state / "staging")
         self._log = RecordLog(state / "layer.log", self._upper.real)
         self._journal = JournalFile(state)
         self._overlay = Overlay(EmptyLower(), self._upper, self._log, Caller(os.geteuid(), os.getegid()))

@@ -1,6 +1,8 @@
 """The default engine: the kernel's protocol, spoken from Python."""
 
+import contextlib
 import os
+import resource
 from pathlib import Path
 
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
@@ -18,6 +20,7 @@ class KernelEngine:
 
     def __init__(self, overlay: Overlay, point: Path, options: MountOptions) -> None:
         """Mount and begin to serve.  OSError if no mount can be had."""
+        _raise_limit()
         self.point = point
         self.session = Session(open_mount(point, options), KernelOperations(overlay), overlay.lock)
         self.session.start()
@@ -38,9 +41,21 @@ class KernelEngine:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         os.close(fd)
 
+    def wait(self) -> None:
+        """Until somebody unmounts it."""
+        self.session.ended.wait()
+
     def close(self) -> None:
         """Take the mount away."""
         close_mount(self.point)
         if not self.session.ended.wait(2.0):
             # Somebody is still inside.  He gets errors from now on: the state may be another process's soon.
             self.session.refuse()
+
+
+def _raise_limit() -> None:
+    """Each file that somebody has open in the mount may need a descriptor here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -67,12 +67,16 @@ class Opening:
             if node.io == PASSTHROUGH and not node.backing and not self._register(node):
                 node.io = CACHED
         if node.io == PASSTHROUGH:
+            if flags & _ACCMODE == _RDWR:
+                node.shared += 1
             return OPEN_OUT.pack(node.ino, _PASSTHROUGH_FLAG, node.backing)
         return OPEN_OUT.pack(node.ino, _CACHE_FLAGS, 0)
 
     def release(self, node: File, flags: int) -> None:
         """Close one handle; the registration stays until the kernel forgets the inode."""
         shared = node.io == PASSTHROUGH and flags & _ACCMODE == _RDWR
+        if shared:
+            node.shared -= 1
         if content.release(self.overlay, node, flags):
             node.io = NONE
         if shared:
@@ -81,7 +85,7 @@ class Opening:
 
     def validity(self, node: Node) -> int:
         """For how many seconds the kernel may keep a node's attributes."""
-        return 0 if isinstance(node, File) and node.writers and node.io == PASSTHROUGH else FOREVER
+        return 0 if isinstance(node, File) and node.shared else FOREVER
 
     def forgotten(self, node: File) -> None:
         """Nobody holds the inode any more."""

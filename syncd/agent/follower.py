@@ -37,6 +37,7 @@ class Follower:
         self._wake = asyncio.Event()
         self._ready: Ready | None = None
         self._report: Report | None = None
+        self._said = ""
         self._trouble: SyncError | None = None
         self._away: str | None = None
         self._updated_at = time.time()
@@ -192,6 +193,11 @@ class Follower:
             self._tell()
 
     def _tell(self) -> None:
+        state, sentence = self._standing()
+        if sentence != self._said:
+            self._said = sentence
+            urgent = state == State.NEEDS_YOU.value
+            _log.log(logging.WARNING if urgent else logging.INFO, "%s: %s", self.course, sentence)
         self.changed.set()
 
     async def _on_worker(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:

@@ -36,8 +36,16 @@ def add(folder: Path, remote: str, branch: str | None, token_file: Path | None, 
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
 def run(ready_file: Path | None) -> None:
     """Publish all added folders as they change, until Ctrl-C."""
-    tell = ready_writer(ready_file)
-    serve(run_publisher(state_folder(), ready=lambda url: tell({"url": url})))
+    state, tell = state_folder(), ready_writer(ready_file)
+
+    def ready(url: str) -> None:
+        names = ", ".join(str(folder.path) for folder in Registry(state).folders())
+        click.echo(
+            f"Publishing {names or 'nothing yet (begin with: syncd add FOLDER REMOTE)'}.  Ctrl-C ends it."
+        )
+        tell({"url": url})
+
+    serve(run_publisher(state, ready=ready))
 
 
 @click.command()

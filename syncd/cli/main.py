@@ -59,7 +59,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except SyncError as error:
-        click.echo(f"{click.style('syncd:', fg='red')} {error}", err=True)
+        # A command is over when it fails; only the daemons try again by themselves.
+        sentence = str(error).replace("we try again by ourselves", "try again in a while")
+        click.echo(f"{click.style('syncd:', fg='red')} {sentence}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,7 @@
 """`syncd node`: the store of this machine, for all its students."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +47,15 @@ def node(
     )
     if not config.courses:
         raise NeedsUser("Say which course to keep: --course NAME=REMOTE, or --config FILE.")
-    serve(run_node(config, ready=ready_writer(ready_file)))
+    tell = ready_writer(ready_file)
+
+    def ready(facts: Mapping[str, object]) -> None:
+        names = ", ".join(course.name for course in config.courses)
+        webhook = f", webhooks at {facts['webhook']}/webhook/COURSE" if facts["webhook"] else ""
+        click.echo(f"Keeping {names} in {config.store}{webhook}.  Ctrl-C ends it.")
+        tell(facts)
+
+    serve(run_node(config, ready=ready))
 
 
 def _course(text: str, token_file: Path | None, secret: Path | None) -> Course:

@@ -2,16 +2,33 @@
 
 import asyncio
 import contextlib
+import copy
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
 
 
+class _Sentences(logging.Formatter):
+    """What passes by itself is one sentence; what should not have happened comes with its traceback.
+
+    With SYNCD_DEBUG set everything has its traceback.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.levelno < logging.ERROR and "SYNCD_DEBUG" not in os.environ:
+            record = copy.copy(record)
+            record.exc_info = record.exc_text = None
+        return super().format(record)
+
+
 def serve(daemon: Coroutine[Any, Any, None]) -> None:
     """Run a daemon to its end; a request to end is no error."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Sentences("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
     async def until_told() -> None:
         task = asyncio.ensure_future(daemon)

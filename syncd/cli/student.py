@@ -1,6 +1,7 @@
 """The student's side: `syncd agent`, `syncd mount`, `syncd restore`."""
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -88,4 +89,10 @@ def _run(
         view=view,
         quiet_s=quiet_s,
     )
-    serve(run_agent(config, ready=ready_writer(ready_file)))
+    tell = ready_writer(ready_file)
+
+    def ready(facts: Mapping[str, object]) -> None:
+        click.echo(f"Keeping {', '.join(f'{each.name} in {each.root}' for each in courses)}.  Ctrl-C ends it.")
+        tell(facts)
+
+    serve(run_agent(config, ready=ready))

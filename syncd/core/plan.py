@@ -121,12 +121,15 @@ def _renamed(
 ) -> tuple[list[Decision], set[RelPath]]:
     """S14-S16, and the paths of theirs that are settled by them.
 
-    A rename that meets nothing of the other side's is left to the plain rules.
+    A rename that meets nothing of the other side's is left to the plain rules; so is one to a name that clashes with
+    something else of the other side's, or that takes the place of the very folder (S12, S13): the files are then two.
     """
     my_name = {old: new for new, old in my_moves.items()}
     their_name = {old: new for new, old in their_moves.items()}
     out: list[Decision] = []
     done: set[RelPath] = set()
+    i_have = {path for path, change in mine.items() if change.now is not None}
+    they_have = {path for path, change in theirs.items() if change.now is not None}
     for old in sorted(my_name.keys() | their_name.keys()):
         m, n = my_name.get(old, old), their_name.get(old, old)
         my, their = mine.get(m), theirs.get(n)
@@ -135,11 +138,11 @@ def _renamed(
         base = (theirs.get(old) or mine.get(old) or their).base
         if base is None:
             continue
+        if _meets(m, they_have - {old, n}) or (m == old and (_meets(n, i_have - {old}) or inside(old, n))):
+            continue
         if m == old:
-            there = mine.get(n)
-            if there is None or there.now is None:
-                out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old, origin=old))
-                done |= {old, n}
+            out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old, origin=old))
+            done |= {old, n}
         elif n == old:
             out.append(Decision("S15", m, Action.MERGE, base, my.now, their.now, source=m, origin=old))
             done.add(old)
@@ -148,6 +151,10 @@ def _renamed(
             out.append(Decision("S16", m, Action.MERGE, base, my.now, their.now, source=m, origin=old, hides=hides))
             done.add(n)
     return out, done
+
+
+def _meets(name: RelPath, others: set[RelPath]) -> bool:
+    return any(other == name or inside(other, name) or inside(name, other) for other in others)
 
 
 def _kind(change: Change) -> str:

@@ -9,7 +9,18 @@ from syncd.merge.notebook import Cell, same_cell, same_outputs, same_settings
 from syncd.merge.text import merge_text
 
 _RUN = ("outputs", "execution_count", "prompt_number")
-_VOLATILE = {"collapsed", "scrolled", "execution", "ExecuteTime", "jupyter", "outputId", "trusted", "vscode", "colab"}
+_VOLATILE = {
+    "collapsed",
+    "scrolled",
+    "execution",
+    "ExecuteTime",
+    "jupyter",
+    "id",
+    "outputId",
+    "trusted",
+    "vscode",
+    "colab",
+}
 """What notebook programs write into a cell's metadata by themselves: never worth a conflict."""
 
 

@@ -10,6 +10,7 @@ from syncd.merge.notebook import Cell
 from syncd.merge.order import unmoved
 
 _word = re.compile(r"\w+")
+_anything = re.compile("")
 _LOOKED_AT = 4000  # characters of a source that similarity looks at
 _SMALL_GAP = 6  # a gap of so many cells a side is compared all against all
 _RARE = 8  # a word in more cells than this tells nothing
@@ -47,18 +48,24 @@ class Matching:
         return [n for n, partner in enumerate(self.to_old) if partner is None]
 
 
-def match_cells(old: Sequence[Cell], new: Sequence[Cell]) -> Matching:
-    """Find each old cell's successor among the new ones."""
+def match_cells(old: Sequence[Cell], new: Sequence[Cell], places_tell: bool = True) -> Matching:
+    """Find each old cell's successor among the new ones.
+
+    `places_tell` says that these are whole notebooks: who stands between the same neighbours is likely to be the same.
+    """
     found = Matching(old, new)
     _by_name(found)
     if not found.open_old() or not found.open_new():
         return found
     _same_in_order(found)
-    _same_elsewhere(found)
+    _same_elsewhere(found, _word)
     if found.open_old() and found.open_new():
-        _alike(found)
-    if found.open_old() and found.open_new():
+        if places_tell:
+            _alike_nearby(found)
+        _alike_elsewhere(found)
+    if places_tell and found.open_old() and found.open_new():
         _filled_in(found)
+    _same_elsewhere(found, _anything)
     return found
 
 
@@ -142,9 +149,9 @@ def _pair_run(found: Matching, old: int, new: int, count: int) -> None:
             found.pair(old + n, new + n)
 
 
-def _same_elsewhere(found: Matching) -> None:
+def _same_elsewhere(found: Matching, holding: re.Pattern[str]) -> None:
     """Pair equal contents that moved, where there is just one such cell a side."""
-    old = ((_key(found.old[n]), n) for n in found.open_old() if _word.search(found.old[n].source))
+    old = ((_key(found.old[n]), n) for n in found.open_old() if holding.search(found.old[n].source))
     new = ((_key(found.new[n]), n) for n in found.open_new())
     for o, n in _unique(old, new):
         if not _rivals(found.old[o], found.new[n]):
@@ -173,30 +180,37 @@ def _rising(pairs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     return (pair for pair, stays in zip(pairs, still, strict=True) if stays)
 
 
-def _alike(found: Matching) -> None:
-    """Pair cells that were edited, by the words they share: first within each gap, then across them."""
-    words = tuple({n: _words(cells[n]) for n in rest} for cells, rest in _open(found))
-    weights = _weights([words[0].values(), words[1].values()])
+def _alike_nearby(found: Matching) -> None:
+    """Pair cells that were edited where they stood, by the words that one has of the other."""
+    old, new = _open_words(found)
+    weights = _weights([old.values(), new.values()])
     rated = []
     for o, n in _nearby(_gaps(found)):
-        held, shared = _likeness(words[0][o], words[1][n], weights)
+        held, shared = _likeness(old[o], new[n], weights)
         alike = held >= _ALIKE if found.old[o].kind == found.new[n].kind else shared >= _ALIKE_ELSEWHERE
         if alike and not found.strangers(o, n):
             rated.append((-held - shared, abs(o - n), o, n))
     for _, _, o, n in sorted(rated):
         found.pair(o, n)
-    left = [{n: side[n] for n in rest} for side, (_, rest) in zip(words, _open(found), strict=True)]
+
+
+def _alike_elsewhere(found: Matching) -> None:
+    """Pair cells that were moved and edited, by the words that both have."""
+    old, new = _open_words(found)
+    weights = _weights([old.values(), new.values()])
     rated = []
-    for o, n in _sharing(*left):
-        held, shared = _likeness(words[0][o], words[1][n], weights)
+    for o, n in _sharing(old, new):
+        shared = _likeness(old[o], new[n], weights)[1]
         if shared >= _ALIKE_ELSEWHERE and not found.strangers(o, n):
             rated.append((-shared, abs(o - n), o, n))
     for _, _, o, n in sorted(rated):
         found.pair(o, n)
 
 
-def _open(found: Matching) -> list[tuple[Sequence[Cell], list[int]]]:
-    return [(found.old, found.open_old()), (found.new, found.open_new())]
+def _open_words(found: Matching) -> tuple[dict[int, frozenset[str]], dict[int, frozenset[str]]]:
+    """The words of all cells without a partner."""
+    old, new = found.open_old(), found.open_new()
+    return {n: _words(found.old[n]) for n in old}, {n: _words(found.new[n]) for n in new}
 
 
 def _nearby(gaps: Iterable[Gap]) -> Iterator[tuple[int, int]]:

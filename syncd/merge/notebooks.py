@@ -121,7 +121,7 @@ def _match_sides(here: Matching, there: Matching) -> None:
         orphans = [n for n, old in zip(known.to_new, other.to_new, strict=True) if n is not None and old is None]
         rest = other.open_new()
         if orphans and rest:
-            found = match_cells([known.new[n] for n in orphans], [other.new[n] for n in rest])
+            found = match_cells([known.new[n] for n in orphans], [other.new[n] for n in rest], places_tell=False)
             for n, partner in zip(orphans, found.to_new, strict=True):
                 old = known.to_old[n]
                 if partner is not None and old is not None:
@@ -150,13 +150,13 @@ def _both_added(here: Matching, there: Matching) -> list[tuple[int, int]]:
     mine, theirs = here.open_new(), there.open_new()
     if not mine or not theirs:
         return []
-    found = match_cells([here.new[n] for n in mine], [there.new[n] for n in theirs])
+    found = match_cells([here.new[n] for n in mine], [there.new[n] for n in theirs], places_tell=False)
     my_sides, their_sides = _neighbours(here), _neighbours(there)
 
     def one(m: int, t: int) -> bool:
         a, b = here.new[m], there.new[t]
         near = my_sides[m][0] == their_sides[t][0] or my_sides[m][1] == their_sides[t][1]
-        return bool(a.id and a.id == b.id) or (a.source == b.source and near)
+        return (bool(a.id) and a.id == b.id and hints_of(a, b)) or (a.source == b.source and near)
 
     pairs = ((mine[a], theirs[b]) for a, b in enumerate(found.to_new) if b is not None)
     return [pair for pair in pairs if one(*pair)]

@@ -167,7 +167,12 @@ class Student:
         after = self.files()
         self.check_nothing_is_lost({path: before[path] for path in made}, after)
         told = {note.path for note in report.notes}
-        moved = {path for path, mine in self.view.observe().items() if mine.change.now is not None or path not in was}
+        may_be_renamed = any(path in touched for path in was.keys() - self.course.trees[snapshot.commit].keys())
+        moved = {
+            path
+            for path, mine in self.view.observe().items()
+            if mine.change.now is not None or (may_be_renamed and path not in was)
+        }
         self.check_untouched_files(touched | told | moved, after)
         again = self._run(snapshot, update_now)
         assert self.files() == after, "updating twice is not updating once"

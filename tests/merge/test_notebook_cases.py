@@ -367,6 +367,21 @@ def test_n12_two_cells_with_one_id_become_two_ids() -> None:
     assert sources(merged.content) == ["a", "copy of a", "b = 2"]
 
 
+def test_n12_two_new_cells_that_happen_to_bear_one_id_both_stay() -> None:
+    base = notebook(code("a", name="a"), minor=5)
+    mine = notebook(code("a", name="a"), code("scratch = 1", name="new"), minor=5)
+    theirs = notebook(code("a", name="a"), prose("A hint for all", name="new"), minor=5)
+    merged = merge(base, mine, theirs)
+    assert sources(merged.content) == ["a", "A hint for all", "scratch = 1"]
+    assert cells_of(merged.content)[1]["id"] == "new"
+    assert merged.kept == ()
+
+
+def test_n09_an_empty_cell_i_moved_goes_when_they_delete_it() -> None:
+    a, b, empty = code("a = 1"), code("b = 2"), code("")
+    assert sources(merge(notebook(a, b, empty), notebook(empty, a, b), notebook(a, b)).content) == ["a = 1", "b = 2"]
+
+
 def test_n12_ids_that_only_count_the_cells_do_not_mislead() -> None:
     def counted(*texts: str) -> bytes:
         return notebook(*(code(text, name=f"cell-{n}") for n, text in enumerate(texts)), minor=5)
