@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`.  Both prepare everything they need.
 PY := .venv/bin/python
 COURSE ?=
+CORPUS ?=
 ARGS ?=
 
 .PHONY: demo test check format bench-merge clean
@@ -19,6 +20,11 @@ check:
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(PY) -m pytest -q -m "not slow and not fuse and not browser and not root"
+
+bench-merge:
+	@.ci/prepare test
+	@$(PY) -m pip install -q --disable-pip-version-check 'nbdime>=4'
+	@$(PY) -m tests.bench.bench_merge $(CORPUS) $(ARGS)
 
 format:
 	@.ci/prepare test

@@ -170,7 +170,7 @@ class _Operations(mfusepy.Operations):  # type: ignore[misc]
         return 0
 
     def statfs(self, path: str) -> dict[str, int]:
-        found = os.statvfs(self.overlay.upper.root)
+        found = self.overlay.upper.free()
         names = ("bavail", "bfree", "blocks", "bsize", "favail", "ffree", "files", "flag", "frsize", "namemax")
         return {f"f_{name}": getattr(found, f"f_{name}") for name in names}
 

@@ -25,6 +25,8 @@ class Stale:
 
     names: set[tuple[int, bytes]] = field(default_factory=set)
     folders: set[int] = field(default_factory=set)
+    changed: list[bytes] = field(default_factory=list)
+    """Paths of files in folders that somebody knows: who watches them wants to be told."""
 
 
 class Switch:
@@ -170,12 +172,17 @@ class Switch:
         done: set[str] = set()
         for path in gone:
             for folder in reversed(core.parents(path)):
-                if folder in done or self.new.find(folder) is not None:
+                index = self.new.find(folder)
+                if folder in done or (index is not None and self.new.record(index).is_folder):
                     break
                 done.add(folder)
                 if self.old is None or self.old.find(folder) is None:
                     break
+                if any(path in self._layer.redirects for path in self._layer.below(os.fsencode(folder))):
+                    break  # a folder that the student moved here has nothing in the upper to show for it
                 node = self.overlay.at(os.fsencode(folder))
+                if index is not None:
+                    self._remove_empty(os.fsencode(folder))  # a file takes the name: empty folders make room
                 try:
                     self.overlay.upper.rmdir(os.fsencode(folder))
                 except FileNotFoundError:
@@ -185,6 +192,20 @@ class Switch:
                 if isinstance(node, Folder):
                     node.upper = False
                 self.touched.add(os.fsencode(folder))
+
+    def _remove_empty(self, folder: bytes) -> None:
+        """Remove the folders of the upper that are in a folder, if there is nothing but folders."""
+        found = [folder] if self.overlay.upper.stat(folder) is not None else []
+        for path in found:
+            for name, is_folder in self.overlay.upper.names(path):
+                if not is_folder:
+                    return
+                found.append(path + b"/" + name)
+        for path in reversed(found[1:]):
+            node = self.overlay.at(path)
+            self.overlay.upper.rmdir(path)
+            if isinstance(node, Folder):
+                drop_folder(self.overlay, node)
 
 
 def own(overlay: Overlay, path: bytes) -> None:
@@ -233,7 +254,12 @@ def make_folder(overlay: Overlay, path: bytes, stale: Stale, new: Manifest) -> F
             node = overlay.nodes.add_folder(folder, name, True)
             folder.listing = None
             stale.names.add((folder.ino, name))
-            stale.folders.add(folder.ino)
+            if folder.ino not in stale.folders:
+                stale.folders.add(folder.ino)
+                if folder.upper and not folder.gone:
+                    overlay.upper.touch(folder.path())
+            if folder.path_of(name) == path:
+                stale.changed.append(path)
         folder = node
     overlay.ensure_upper(folder)
     return folder
@@ -250,7 +276,12 @@ def unbind(overlay: Overlay, paths: Iterable[bytes], stale: Stale) -> None:
                 folder = node
                 continue
             stale.names.add((folder.ino, name))
-            stale.folders.add(folder.ino)
+            if folder.ino not in stale.folders:
+                stale.folders.add(folder.ino)
+                if folder.upper and not folder.gone:
+                    overlay.upper.touch(folder.path())
+            if folder.path_of(name) == path:
+                stale.changed.append(path)
             if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
                 overlay.nodes.unname(node, folder, name)
             elif isinstance(node, Folder):

@@ -42,9 +42,13 @@ class Outcome:
     """Folders of the upper whose names changed."""
 
 
-def changes_to(old: Manifest | None, new: Manifest, waiting: Mapping[RelPath, Entry | None]) -> dict[RelPath, Change]:
+def _since_agreed(
+    between: Mapping[RelPath, Change], new: Manifest, waiting: Mapping[RelPath, Entry | None]
+) -> Mapping[RelPath, Change]:
     """What a commit changes, each path against the base it was last agreed on."""
-    theirs = difference(old, new)
+    if not waiting:
+        return between
+    theirs = dict(between)
     for path, base in waiting.items():
         now = new.entry(path)
         theirs.pop(path, None)
@@ -60,8 +64,8 @@ class Updating:
         """`observer` looks at the commit that shows now (None before the first)."""
         self.overlay, self.observer, self.to, self.journal = overlay, observer, to, journal
         self.old = observer.manifest if observer else None
-        self.theirs = changes_to(self.old, to.manifest, overlay.layer.waiting)
         self.between = difference(self.old, to.manifest)
+        self.theirs = _since_agreed(self.between, to.manifest, overlay.layer.waiting)
         self.again = False
         self.out = Outcome()
         self._waits: dict[RelPath, Entry | None] = {}

@@ -34,6 +34,10 @@ class Upper(Beneath):
         super().close()
         os.close(self._stage)
 
+    def free(self) -> os.statvfs_result:
+        """The disk's room."""
+        return os.statvfs(self._top)
+
     # Making
 
     def create(self, path: bytes, mode: int) -> int:

@@ -19,6 +19,7 @@ from syncd.core.entry import BlobId, Change, CommitId, Entry, Mode, RelPath
 _MAGIC = b"SYNCMAN1"
 _HEADER = struct.Struct("<8s20sIIq")  # magic, commit, nodes, bytes of names, time (ns)
 _RECORD = struct.Struct("<IIIIHHQq20s")  # parent, first child, children, name at, name length, mode, size, mtime, id
+_BRIEF = struct.Struct("<12xIHH16x20s")  # of a record: name at, name length, mode, id
 FOLDER = 0o040000
 
 
@@ -158,6 +159,27 @@ class Manifest:
         first, count = struct.unpack_from("<II", self._map, _HEADER.size + folder * _RECORD.size + 4)
         return range(first, first + count)
 
+    def _listing(self, folder: int) -> dict[bytes, tuple[int, bytes]]:
+        among, at = self.children(folder), self._names
+        records = self._map[_HEADER.size + among.start * _RECORD.size : _HEADER.size + among.stop * _RECORD.size]
+        return {
+            self._map[at + where : at + where + length]: (mode, oid)
+            for where, length, mode, oid in _BRIEF.iter_unpack(records)
+        }
+
+    def _known_child(self, folder: int, name: bytes) -> int:
+        found = self.child(folder, name)
+        assert found is not None
+        return found
+
+    def _entries(self, folder: int, name: bytes, path: str, listed: tuple[int, bytes] | None) -> dict[RelPath, Entry]:
+        """The files at or below a child of a folder, as its listing has it."""
+        if listed is None:
+            return {}
+        if listed[0] == FOLDER:
+            return {where: file.entry for where, file in self.files(self._known_child(folder, name), path + "/")}
+        return {RelPath(path): Entry(BlobId(listed[1].hex()), Mode(listed[0]))}
+
     def find(self, path: RelPath) -> int | None:
         """The index of the node at a path ('' is the top)."""
         index = 0
@@ -199,22 +221,15 @@ def difference(old: Manifest | None, new: Manifest) -> dict[RelPath, Change]:
     pairs = [("", 0, 0)]
     while pairs:
         prefix, before, after = pairs.pop()
-        was = {old._name(i): i for i in old.children(before)}
-        now = {new._name(i): i for i in new.children(after)}
-        for name in was.keys() | now.keys():
-            a = old.record(was[name]) if name in was else None
-            b = new.record(now[name]) if name in now else None
-            if a and b and a.id == b.id and a.mode == b.mode:
-                continue
+        was, now = old._listing(before), new._listing(after)
+        # Compared as sets of (name, (mode, id)): nothing is made for what is the same.
+        for name in {name for name, _ in was.items() ^ now.items()}:
             path = prefix + os.fsdecode(name)
-            if a and b and a.is_folder and b.is_folder:
-                pairs.append((path + "/", a.index, b.index))
+            a, b = was.get(name), now.get(name)
+            if a and b and a[0] == b[0] == FOLDER:
+                pairs.append((path + "/", old._known_child(before, name), new._known_child(after, name)))
                 continue
-            for source, record, is_new in ((old, a, False), (new, b, True)):
-                if record is None:
-                    continue
-                found = source.files(record.index, path + "/") if record.is_folder else [(RelPath(path), record)]
-                for where, file in found:
-                    base = out[where].base if where in out else None
-                    out[where] = Change(base, file.entry) if is_new else Change(file.entry, None)
+            gone, came = old._entries(before, name, path, a), new._entries(after, name, path, b)
+            out.update((where, Change(entry, came.get(where))) for where, entry in gone.items())
+            out.update((where, Change(None, entry)) for where, entry in came.items() if where not in gone)
     return out

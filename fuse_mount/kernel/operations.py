@@ -182,7 +182,7 @@ class KernelOperations:
         return self._attr_out(node)
 
     def _statfs(self, request: Request) -> Reply:
-        found = os.statvfs(self.overlay.upper.root)
+        found = self.overlay.upper.free()
         return p.STATFS_OUT.pack(
             found.f_blocks,
             found.f_bfree,
@@ -199,7 +199,7 @@ class KernelOperations:
 
     def _open(self, request: Request) -> Reply:
         flags, _ = p.OPEN_IN.unpack_from(request.body)
-        return self.opening.open(self.overlay.nodes.file(request.node), flags)
+        return self.opening.open(self.overlay.nodes.file(request.node), flags, request.pid)
 
     def _create(self, request: Request) -> Reply:
         flags, mode, _, _ = p.CREATE_IN.unpack_from(request.body)
@@ -235,8 +235,8 @@ class KernelOperations:
         return p.WRITE_OUT.pack(count, 0)
 
     def _release(self, request: Request) -> Reply:
-        _, flags, _, _ = p.RELEASE_IN.unpack_from(request.body)
-        self.opening.release(self.overlay.nodes.file(request.node), flags)
+        handle, flags, _, _ = p.RELEASE_IN.unpack_from(request.body)
+        self.opening.release(self.overlay.nodes.file(request.node), flags, handle)
         return _EMPTY
 
     def _fsync(self, request: Request) -> Reply:

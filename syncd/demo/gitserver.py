@@ -412,11 +412,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     def announce(server: GitServer) -> None:
         for url in given.webhook:
             server.hook(url)
-        print(server.base, flush=True)
         if given.ready_file:
             aside = given.ready_file.with_name(f".{given.ready_file.name}.{os.getpid()}")
             aside.write_text(json.dumps({"url": server.base, "admin": server.admin}))
             aside.replace(given.ready_file)
+        print(server.base, flush=True)
 
     async def run() -> None:
         server = GitServer(

@@ -163,8 +163,9 @@ def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[
         elif split:
             at = place.first
             parts = list(_places(place.mine, place.theirs, _overlap))
+            clash = any(part.mine and part.theirs for part in parts)
             for n, part in enumerate(parts):
-                if not _stands_already(part, parts[max(0, n - 1) : n + 2], mine, theirs):
+                if not clash or not _stands_already(part, parts[max(0, n - 1) : n + 2], mine, theirs):
                     settle(part, split=False)
             copy(base, at, place.end)
             at = place.end
@@ -180,7 +181,7 @@ def _merge_bodies(base: _Side, mine: _Side, theirs: _Side) -> tuple[bytes, list[
 
 
 def _stands_already(part: _Place, near: Sequence[_Place], mine: _Side, theirs: _Side) -> bool:
-    """Whether lines that theirs put in stand there already, from an earlier run of this merge."""
+    """Whether lines that theirs put in near a clash stand there already, from an earlier run of this merge."""
     if part.mine or part.first < part.end:
         return False
     new = _Edit.at(part, theirs, part.theirs).content
@@ -249,6 +250,9 @@ class _Edit:
 
         This makes a merge that is run again settle to what it gave, and a longer edit win over its beginning.
         """
+        mine, theirs = list(BytesIO(self.content)), set(BytesIO(other.content))
+        if any(not theirs.issuperset(mine[h.new - self.first : h.new_end - self.first]) for h in self.hunks):
+            return False  # what nearly every edit is told by, without a difference of its own
         changes = changed_lines(self.content, other.content)
         starts, ends = [change.old for change in changes], [change.old_end for change in changes]
         there = _Side(other.content, _starts(other.content))

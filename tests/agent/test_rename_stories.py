@@ -1,6 +1,6 @@
 """S14 to S17: files that either side renamed, through both kinds of folder."""
 
-from classroom import NOON, Student
+from classroom import NOON, File, Student
 
 from syncd.agent.update import State
 
@@ -126,3 +126,36 @@ def test_s19_a_file_that_is_busy_follows_their_rename_later(students) -> None:  
     assert {path: file.content for path, file in student.files().items()} == {"a.md": MINE}
     student.update(update_now=True, touched_as=["n.md"])
     assert {path: file.content for path, file in student.files().items()} == {"n.md": BOTH}
+
+
+def test_s14_a_rename_into_a_folder_where_i_have_a_file_leaves_mine_and_gives_theirs(student: Student) -> None:
+    student.update({"old.txt": b"1\n2\n3\n", "b": b"b"})
+    student.write("old.txt", b"one\n2\n3\n")
+    student.write("lab", b"a file of mine")
+    student.update({"lab/new.txt": b"1\n2\n3\n", "b": b"b"}, touched_as=["lab/new.txt"])
+    assert student.read("lab/new.txt") == b"1\n2\n3\n"
+    assert student.read("old.txt") == b"one\n2\n3\n"
+    assert b"a file of mine" in {file.content for file in student.files().values()}
+
+
+def test_s14_a_rename_into_what_was_a_file_follows(student: Student) -> None:
+    student.update({"lab": b"x", "old.txt": LINES})
+    student.write("old.txt", MINE)
+    student.update({"lab/old.txt": THEIRS}, touched_as=["lab/old.txt"])
+    assert student.files() == {"lab/old.txt": File(BOTH)}
+
+
+def test_s14_a_folder_that_becomes_one_of_its_files_puts_mine_beside(student: Student) -> None:
+    student.update({"lab/a.txt": b"1\n2\n3\n", "b": b"b"})
+    student.write("lab/a.txt", b"one\n2\n3\n")
+    student.update({"lab": b"1\n2\n3\n", "b": b"b"}, touched_as=["lab"])
+    assert student.read("lab") == b"1\n2\n3\n"
+    assert b"one\n2\n3\n" in {file.content for file in student.files().values()}
+
+
+def test_s15_my_new_name_where_they_make_a_folder_gives_way(student: Student) -> None:
+    student.update({"a.txt": b"1\n2\n3\n", "b": b"b"})
+    student.path("a.txt").rename(student.path("lab"))
+    student.update({"a.txt": b"1\n2\nthree\n", "lab/x": b"x", "b": b"b"})
+    assert student.read("lab/x") == b"x"
+    assert b"1\n2\n3\n" in {file.content for file in student.files().values()}

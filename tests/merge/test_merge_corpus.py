@@ -10,15 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_seeded_course_merges_without_any_loss(seed: int) -> None:
-    command = [sys.executable, "-m", "tests.bench.bench_merge", "--triples", "80", "--seed", str(seed), "--notes"]
+pytestmark = pytest.mark.slow
+
+
+def test_a_seeded_course_merges_without_any_loss() -> None:
+    command = [sys.executable, "-m", "tests.bench.bench_merge", "--triples", "60", "--seed", "1", "--notes"]
     run = subprocess.run([*command, "--without", "nbdime"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     figures = json.loads(run.stdout.splitlines()[-1])
     ours = figures["ours"]
-    assert figures["triples"] == 80
+    assert figures["triples"] == 60
     assert [ours[key] for key in ("invalid", "markers", "answers_lost", "updates_missed")] == [0, 0, 0, 0]
     assert figures["git"]["updates_missed"] > 0, "the judge sees what git -Xours loses"
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from notebook_writing import NOTEBOOK, Json, is_valid, sources
 
@@ -11,7 +11,7 @@ from syncd.core.entry import RelPath
 from syncd.merge.files import Merged, merge_file, same_work
 
 NOTES = RelPath("notes.txt")
-MODEST = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODEST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LINES = st.sampled_from(
     ["a", "b", "c", "x = ...", "import numpy", "", "# Question", "check('q1')", "check('q2')", "é😀"]
@@ -91,6 +91,7 @@ def distinct_triples(draw: st.DrawFn) -> tuple[bytes, bytes, bytes]:
 
 @MODEST
 @given(distinct_triples())
+@example((b"0\n1\n2\n3\n4\n5\n", b"0\nmine\n4\n5\n", b"t0\nt1\n2\n3\nt2\n4\n5\n"))
 def test_a_text_merge_run_again_with_the_old_base_changes_nothing(triple: tuple[bytes, bytes, bytes]) -> None:
     """As after a crash before the new base was noted."""
     base, mine, theirs = triple
@@ -100,6 +101,8 @@ def test_a_text_merge_run_again_with_the_old_base_changes_nothing(triple: tuple[
 
 @MODEST
 @given(distinct_triples())
+@example((b"line 0\n", b"same 0\n", b"same 0\nline 0\nsame 1\n"))
+@example((b"a\n", b"b\na\n", b"b\n"))
 def test_without_a_clash_the_sides_of_a_text_may_be_swapped(triple: tuple[bytes, bytes, bytes]) -> None:
     base, mine, theirs = triple
     one, other = merged_text(base, mine, theirs), merged_text(base, theirs, mine)
@@ -263,7 +266,7 @@ def hostile_notebooks(draw: st.DrawFn) -> bytes:
     return text[:cut].encode()
 
 
-@settings(MODEST, max_examples=120)
+@settings(MODEST, max_examples=60)
 @given(hostile_notebooks(), hostile_notebooks(), hostile_notebooks())
 def test_no_json_makes_a_merge_raise(base: bytes, mine: bytes, theirs: bytes) -> None:
     for triple in ((base, mine, theirs), (base, base, theirs), (b"", mine, theirs), (mine, theirs, mine)):

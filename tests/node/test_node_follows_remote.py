@@ -84,9 +84,9 @@ async def test_lost_webhook_costs_at_most_the_poll_interval(
 ) -> None:
     await instructor.push(COURSE)
     async with node(settings(tmp_path, server.url("course"), poll_seconds=0.3)) as running:
+        server.fault("no_webhook")  # first: the push above may still be about to be told
         server.hook(running.webhook)
         await running.next()
-        server.fault("no_webhook")
         made = await instructor.push({**COURSE, "new": b"!"})
         began = asyncio.get_running_loop().time()
         await running.until(made)

@@ -1,17 +1,14 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_commits import BareView, Hands, Store
+from made_commits import BareView, Hands, Opening, Store
 from mounted import Mounted
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
-
-
-Opening = Callable[..., BareView]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +110,8 @@ class BareView(OverlayView):
     def _started(self) -> Engine:
         return NoEngine()
 
+
+Opening = Callable[..., BareView]
 
 ROOT = Caller(0, 0)
 

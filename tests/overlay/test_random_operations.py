@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Opening
-from made_commits import BareView, Hands, Store, real_tree
+from made_commits import BareView, Hands, Opening, Store, real_tree
 
 from fuse_mount.syscalls import Rename, renameat2
 from syncd.core.entry import Change, Entry, RelPath, parents
