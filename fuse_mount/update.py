@@ -64,7 +64,9 @@ class Updating:
         """`observer` looks at the commit that shows now (None before the first)."""
         self.overlay, self.observer, self.to, self.journal = overlay, observer, to, journal
         self.old = observer.manifest if observer else None
-        self.between = difference(self.old, to.manifest)
+        # At the very first there is nothing to compare, and nobody has seen anything yet.
+        fresh = self.old is None and not overlay.upper.names(b"")
+        self.between: Mapping[RelPath, Change] = {} if fresh else difference(self.old, to.manifest)
         self.theirs = _since_agreed(self.between, to.manifest, overlay.layer.waiting)
         self.again = False
         self.out = Outcome()

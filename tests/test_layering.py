@@ -16,12 +16,30 @@ MAY_IMPORT = {
     "syncd/git": {"syncd.core", "syncd.git"},
     "syncd/folder": {"syncd.core", "syncd.folder"},
     "syncd/node": {"syncd.core", "syncd.git", "syncd.node", "syncd.manifest", "syncd.blobs", "syncd.webhook"},
-    "syncd/publisher": {"syncd.core", "syncd.git", "syncd.folder", "syncd.merge", "syncd.publisher", "syncd.view", "syncd.webhook"},
-    "syncd/agent": {"syncd.core", "syncd.folder", "syncd.merge", "syncd.agent", "syncd.view", "syncd.blobs", "syncd.manifest", "syncd.versions", "syncd.node.client"},
+    "syncd/publisher": {
+        "syncd.core",
+        "syncd.git",
+        "syncd.folder",
+        "syncd.merge",
+        "syncd.publisher",
+        "syncd.view",
+        "syncd.webhook",
+    },
+    "syncd/agent": {
+        "syncd.core",
+        "syncd.folder",
+        "syncd.merge",
+        "syncd.agent",
+        "syncd.view",
+        "syncd.blobs",
+        "syncd.manifest",
+        "syncd.versions",
+        "syncd.node.client",
+    },
     "syncd": {"syncd"},
     "fuse_mount": {"syncd.core", "syncd.manifest", "syncd.blobs", "syncd.view", "fuse_mount"},
     "hub_plugin": {"syncd.core", "hub_plugin"},
-}  # fmt: skip
+}
 
 OWNERS = {
     "pygit2": "syncd/git/",

@@ -34,7 +34,7 @@ def merge_file(path: RelPath, base: bytes, mine: bytes, theirs: bytes) -> Merged
     """
     if mine == theirs or base == theirs:
         return Merged(mine, (), ())
-    if base == mine and base:
+    if base == mine:
         return Merged(theirs, (), ("everything",))
     if any(_too_large(side) for side in (base, mine, theirs)):
         return None

@@ -268,6 +268,7 @@ def test_nothing_of_theirs_leaves_my_bytes_and_nothing_of_mine_takes_theirs() ->
     theirs = notebook(code("a"), code("b = 2"))
     assert merge_file(NOTEBOOK, base, mine, reindented).content == mine  # type: ignore[union-attr]
     assert merge_file(NOTEBOOK, base, reindented, theirs).content == theirs  # type: ignore[union-attr]
+    assert merge_file(NOTEBOOK, b"", b"", theirs).content == theirs  # type: ignore[union-attr]
 
 
 def test_without_a_base_the_cells_of_both_come_together() -> None:
