@@ -5,7 +5,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from fuse_mount.nodes import File, Folder, Node
+from fuse_mount.nodes import Attr, File, Folder, Node
 from fuse_mount.overlay import Overlay
 from fuse_mount.syscalls import fallocate
 
@@ -158,9 +158,11 @@ def _or_leave(number: int | None) -> int:
     return -1 if number is None else number
 
 
-def _times(now: object, new: NewAttr) -> tuple[int, int]:
-    atime, mtime = now.atime_ns, now.mtime_ns  # type: ignore[attr-defined]
-    return (atime if new.atime_ns is None else new.atime_ns, mtime if new.mtime_ns is None else new.mtime_ns)
+def _times(now: Attr, new: NewAttr) -> tuple[int, int]:
+    return (
+        now.atime_ns if new.atime_ns is None else new.atime_ns,
+        now.mtime_ns if new.mtime_ns is None else new.mtime_ns,
+    )
 
 
 def sync_file(overlay: Overlay, node: File, data_only: bool) -> None:

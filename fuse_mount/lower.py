@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from syncd.blobs import Snapshot
 from syncd.core.entry import BlobId
@@ -27,25 +27,26 @@ class LowerStat(NamedTuple):
     """Whether `version` is a blob's id (or git's id of a tree)."""
 
 
-Ref = TypeVar("Ref")
+LowerRef = int | bytes
+"""A lower tree's own name for an entry: an index of a manifest, or a path."""
 
 
 class Lower(Protocol):
     """A read-only tree.  References are the tree's own, valid as long as the tree."""
 
-    def top(self) -> int | bytes:
+    def top(self) -> LowerRef:
         """The top folder."""
         ...
 
-    def child(self, folder: int | bytes, name: bytes) -> int | bytes | None:
+    def child(self, folder: LowerRef, name: bytes) -> LowerRef | None:
         """A folder's child; None if there is none of that name, or `folder` is none."""
         ...
 
-    def children(self, folder: int | bytes) -> Iterator[tuple[bytes, int | bytes]]:
+    def children(self, folder: LowerRef) -> Iterator[tuple[bytes, LowerRef]]:
         """All children of a folder."""
         ...
 
-    def stat(self, ref: int | bytes) -> LowerStat:
+    def stat(self, ref: LowerRef) -> LowerStat:
         """What is at a reference."""
         ...
 
@@ -76,19 +77,19 @@ class SnapshotLower:
         """Index 0."""
         return 0
 
-    def child(self, folder: int | bytes, name: bytes) -> int | None:
+    def child(self, folder: LowerRef, name: bytes) -> int | None:
         """By binary search."""
         assert isinstance(folder, int)
         return self._manifest.child(folder, name)
 
-    def children(self, folder: int | bytes) -> Iterator[tuple[bytes, int]]:
+    def children(self, folder: LowerRef) -> Iterator[tuple[bytes, int]]:
         """In the order of names."""
         assert isinstance(folder, int)
         name = self._manifest._name
         for index in self._manifest.children(folder):
             yield name(index), index
 
-    def stat(self, ref: int | bytes) -> LowerStat:
+    def stat(self, ref: LowerRef) -> LowerStat:
         """From the manifest's record."""
         assert isinstance(ref, int)
         record = self._manifest.record(ref)
@@ -116,15 +117,15 @@ class EmptyLower:
         """The only reference."""
         return 0
 
-    def child(self, folder: int | bytes, name: bytes) -> None:
+    def child(self, folder: LowerRef, name: bytes) -> None:
         """None."""
         return
 
-    def children(self, folder: int | bytes) -> Iterator[tuple[bytes, int]]:
+    def children(self, folder: LowerRef) -> Iterator[tuple[bytes, int]]:
         """None."""
         return iter(())
 
-    def stat(self, ref: int | bytes) -> LowerStat:
+    def stat(self, ref: LowerRef) -> LowerStat:
         """An empty folder."""
         return LowerStat(stat.S_IFDIR | 0o755, 0, 0, b"")
 
@@ -135,16 +136,3 @@ class EmptyLower:
     def target(self, version: bytes) -> bytes:
         """Never there."""
         raise FileNotFoundError(2, "nothing is there")
-
-
-LowerRef = int | bytes
-
-
-def find(lower: Lower, path: bytes) -> LowerRef | None:
-    """The reference at a path ('' is the top)."""
-    ref: LowerRef | None = lower.top()
-    for name in path.split(b"/") if path else ():
-        if ref is None:
-            return None
-        ref = lower.child(ref, name)
-    return ref

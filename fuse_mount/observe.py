@@ -42,13 +42,21 @@ class Observer:
     def observe(self) -> dict[RelPath, Mine]:
         """All that the student changed against the base."""
         out: dict[RelPath, Mine] = {}
-        with self.overlay.lock:
-            candidates = sorted(set(self._candidates()))
-        for path in candidates:
-            mine = self.mine(path)
-            if mine is not None:
+        for path in sorted(set(self._candidates())):
+            mine = self._hashed_before(path) or self.mine(path)
+            if mine is not None and mine.change.base != mine.change.now:
                 out[path] = mine
         return out
+
+    def _hashed_before(self, path: RelPath) -> Mine | None:
+        """The short way for the many files of the student's that are as they were at the last look."""
+        found = self.overlay.upper.stat(os.fsencode(path))
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        known = self._hashed.get(_key(found))
+        if known is None:
+            return None
+        return Mine(Change(self.base(path), Entry(known, _mode(found))), Stamp(("upper", *_key(found))))
 
     def mine(self, path: RelPath) -> Mine | None:
         """What the student has at a path, if it is not the base."""
@@ -128,35 +136,40 @@ class Observer:
 
     def _candidates(self) -> Iterator[RelPath]:
         """Every path that can differ from the base."""
-        layer = self.overlay.layer
-        yield from self.waiting
-        yield from self._uppers(b"")
-        for path in layer.hidden:
+        with self.overlay.lock:
+            layer = self.overlay.layer
+            waiting, hidden, redirects = list(self.waiting), list(layer.hidden), dict(layer.redirects)
+        yield from waiting
+        # The walk needs no lock: what is changed meanwhile is looked at again before anything is done to it.
+        yield from self._uppers(b"", 0)
+        for path in hidden:
             yield from files_at(self.manifest, os.fsdecode(path))
-        for path, lower in layer.redirects.items():
+        for path, lower in redirects.items():
             here, there = os.fsdecode(path), os.fsdecode(lower)
             yield from files_at(self.manifest, here)
             for file in files_at(self.manifest, there):
                 yield RelPath(here + file[len(there) :])
 
-    def _uppers(self, folder: bytes) -> Iterator[RelPath]:
+    def _uppers(self, folder: bytes, index: int | None) -> Iterator[RelPath]:
+        """What lies in the upper, and what of the commit it stands on; `index` is the commit's folder there."""
         try:
             names = self.overlay.upper.names(folder)
-        except PermissionError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return
         for name, is_folder in names:
             if name.startswith(_REMOVED):
                 continue
             path = folder + b"/" + name if folder else name
             where = RelPath(os.fsdecode(path))
-            index = self.manifest.find(where)
+            below = None if index is None else self.manifest.child(index, name)
+            stands_on_folder = below is not None and self.manifest.record(below).is_folder
             if is_folder:
-                yield from self._uppers(path)
-                if index is not None and not self.manifest.record(index).is_folder:
+                yield from self._uppers(path, below if stands_on_folder else None)
+                if below is not None and not stands_on_folder:
                     yield where
             else:
                 yield where
-                if index is not None and self.manifest.record(index).is_folder:
+                if stands_on_folder:
                     yield from files_at(self.manifest, where)
 
 

@@ -135,7 +135,8 @@ class Manifest:
         name = self._map[self._names + at : self._names + at + length]
         return Record(index, parent, first, count, name, mode, size, mtime, oid)
 
-    def _name(self, index: int) -> bytes:
+    def name(self, index: int) -> bytes:
+        """The name of the node with this index."""
         at, length = struct.unpack_from("<IH", self._map, _HEADER.size + index * _RECORD.size + 12)
         return self._map[self._names + at : self._names + at + length]
 
@@ -145,7 +146,7 @@ class Manifest:
         low, high = among.start, among.stop
         while low < high:
             middle = (low + high) // 2
-            found: bytes = self._name(middle)
+            found: bytes = self.name(middle)
             if found == name:
                 return middle
             if found < name:

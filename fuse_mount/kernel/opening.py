@@ -7,6 +7,7 @@ The kernel's rules, each of which answers EIO when broken (measured):
 So the kind is decided when an inode has no handle, from what does not change while it has one.
 """
 
+import errno
 import fcntl
 import logging
 import os
@@ -23,6 +24,8 @@ from fuse_mount.overlay import Overlay
 _log = logging.getLogger(__name__)
 
 FOREVER = 1_000_000
+"""Seconds that names, their absence and attributes stay valid: whatever changes them says so."""
+
 NUDGE = 1
 """The handle of an open that only nudges watchers."""
 
@@ -140,7 +143,7 @@ class Opening:
     def _rebind(self, node: File) -> None:
         if not node.gone:
             self.overlay.detach(node)
-        raise OSError(116, os.strerror(116))
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     def _tell_later(self, ino: int) -> None:
         if self._teller is None:

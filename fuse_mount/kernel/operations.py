@@ -8,16 +8,13 @@ import time
 from fuse_mount import content, entries
 from fuse_mount.content import NewAttr
 from fuse_mount.kernel import protocol as p
-from fuse_mount.kernel.opening import Opening
+from fuse_mount.kernel.opening import FOREVER, Opening
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
 from fuse_mount.nodes import Attr, File, Node
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.syscalls import Rename
-
-FOREVER = 1_000_000
-"""Seconds that names, their absence and attributes stay valid: whatever changes them says so."""
 
 _MODE, _UID, _GID, _SIZE = int(Set.MODE), int(Set.UID), int(Set.GID), int(Set.SIZE)
 _ATIME, _MTIME, _ATIME_NOW, _MTIME_NOW = int(Set.ATIME), int(Set.MTIME), int(Set.ATIME_NOW), int(Set.MTIME_NOW)

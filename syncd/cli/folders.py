@@ -40,9 +40,7 @@ def run(ready_file: Path | None) -> None:
 
     def ready(url: str) -> None:
         names = ", ".join(str(folder.path) for folder in Registry(state).folders())
-        click.echo(
-            f"Publishing {names or 'nothing yet (begin with: syncd add FOLDER REMOTE)'}.  Ctrl-C ends it."
-        )
+        click.echo(f"Publishing {names or 'nothing yet (begin with: syncd add FOLDER REMOTE)'}.  Ctrl-C ends it.")
         tell({"url": url})
 
     serve(run_publisher(state, ready=ready))

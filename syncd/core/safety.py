@@ -1,7 +1,7 @@
 """Whether so much vanished at once that it is rather an accident than a wish (MERGE_SPEC I7).
 
 Files that moved elsewhere did not vanish.  A deletion that comes in several batches within the
-window counts as one.
+window counts as one, unless something was saved in between: then somebody is at work.
 """
 
 from collections import Counter, deque
@@ -23,7 +23,7 @@ def vanished(gone: Iterable[Entry], new: Iterable[Entry]) -> int:
 class Vanishing:
     """Remembers what went in the last `window_s` seconds, which is part of the same "at once"."""
 
-    def __init__(self, window_s: float = 30.0) -> None:
+    def __init__(self, window_s: float = 10.0) -> None:
         self._window_s = window_s
         self._went: deque[tuple[float, int]] = deque()
 
@@ -39,9 +39,11 @@ class Vanishing:
         """Whether `gone` is anywhere near the limit, so that the files need to be counted."""
         return 2 * (gone + sum(number for at, number in self._went if at > now - self._window_s)) >= FEWEST
 
-    def went(self, now: float, gone: int) -> None:
-        """A commit took this many away."""
-        if gone:
+    def went(self, now: float, gone: int, saved: int = 0) -> None:
+        """A commit took this many away, and brought or changed `saved` files."""
+        if saved:
+            self._went.clear()
+        elif gone:
             self._went.append((now, gone))
 
     def forget(self) -> None:

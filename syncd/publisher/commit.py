@@ -49,7 +49,7 @@ def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
         _check(here, before, tree, gone, safety)
     made = history.commit([head] if head else [], tree, here.author, words.message(edits))
     history.set_head(here.branch, made)
-    safety.vanishing.went(safety.now, gone)
+    safety.vanishing.went(safety.now, gone, sum(1 for change in edits.values() if change.now is not None))
     return made
 
 

@@ -1,5 +1,6 @@
 """Large and awkward inputs: right results, and time that grows with the size and not with its square."""
 
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -21,18 +22,21 @@ def merged(path: RelPath, triple: Triple) -> Merged:
     return result
 
 
-def growth(make: Callable[[int], Triple], size: int, path: RelPath = NOTEBOOK) -> float:
-    """How many times longer four times the size takes; 4 is linear, 16 is quadratic."""
+def grows_with_the_size(make: Callable[[int], Triple], size: int, path: RelPath = NOTEBOOK) -> bool:
+    """Whether eight times the size takes about eight times as long (quadratic: 64); wide, as others use the machine."""
     times = []
-    for n in (size, 4 * size):
+    for n in (size, 8 * size):
         triple = make(n)
         best = float("inf")
+        gc.collect()
+        gc.disable()
         for _ in range(3):
             start = time.process_time()
             merged(path, triple)
             best = min(best, time.process_time() - start)
+        gc.enable()
         times.append(best)
-    return times[1] / times[0]
+    return times[1] < 24 * times[0]
 
 
 def question(n: int, answer: str = "...", hint: str = "") -> Json:
@@ -49,7 +53,7 @@ def test_two_thousand_cells_without_ids_all_edited_by_both() -> None:
     result = merged(NOTEBOOK, make(2000))
     assert result.kept == ()
     assert result.content == notebook(*(question(i, str(i), " (2 points)") for i in range(2000)))
-    assert growth(make, 500) < 9
+    assert grows_with_the_size(make, 250)
 
 
 def test_two_thousand_cells_moved_inserted_and_deleted_with_ids() -> None:
@@ -74,7 +78,7 @@ def test_thousands_of_equal_cells(source: str) -> None:
 
     now = sources(merged(NOTEBOOK, make(2000)).content)
     assert "mine" in now and "theirs" in now
-    assert growth(make, 500) < 9
+    assert grows_with_the_size(make, 250)
 
 
 def test_two_thousand_cells_that_have_nothing_in_common() -> None:
@@ -82,7 +86,7 @@ def test_two_thousand_cells_that_have_nothing_in_common() -> None:
         return tuple(notebook(*(code(f"{side}{i}()") for i in range(n))) for side in "bmt")  # type: ignore[return-value]
 
     assert len(sources(merged(NOTEBOOK, make(2000)).content)) == 4000
-    assert growth(make, 500) < 9
+    assert grows_with_the_size(make, 250)
 
 
 def test_a_cell_of_a_hundred_thousand_lines() -> None:
@@ -96,7 +100,7 @@ def test_a_cell_of_a_hundred_thousand_lines() -> None:
     assert result.kept == ()
     now = sources(result.content)[0]
     assert now.count("OF") == now.count("ROW") == 10_000
-    assert growth(make, 10_000) < 9
+    assert grows_with_the_size(make, 5_000)
 
 
 def test_every_other_line_edited_here_and_the_others_there() -> None:
@@ -146,7 +150,7 @@ def test_thousands_of_keys_and_deep_nesting() -> None:
 
     settings = json.loads(merged(NOTEBOOK, make(5000)).content)["cells"][0]["metadata"]
     assert len(settings) == 15_000
-    assert growth(make, 2000) < 9
+    assert grows_with_the_size(make, 1_000)
     deep = b'{"cells": [], "metadata": {"a": ' + b"[" * 500 + b"]" * 500 + b'}, "nbformat": 4, "nbformat_minor": 4}'
     changed = deep.replace(b'"a"', b'"b"')
     assert merge_file(NOTEBOOK, deep, deep.replace(b"[[", b"[1,[", 1), changed) is not None

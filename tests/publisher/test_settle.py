@@ -151,6 +151,13 @@ def test_i7_a_deletion_in_batches_is_one_deletion() -> None:
     assert not vanishing.too_much(31, 60, 45, 15)
 
 
+def test_i7_who_saves_between_deletions_is_at_work() -> None:
+    vanishing = Vanishing()
+    vanishing.went(0, 40)
+    vanishing.went(1, 3, saved=2)
+    assert not vanishing.too_much(2, 60, 45, 15)
+
+
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 def test_i7_what_is_not_worth_counting_is_never_held(total: int, gone: int, before: int) -> None:
     vanishing = Vanishing()

@@ -72,5 +72,5 @@ def test_a_manifest_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     whole = manifest.path.read_bytes()
     for length in (10, 60, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="is not a manifest|is cut short"):
+        with pytest.raises(ValueError, match=r"is not a manifest|is cut short"):
             Manifest(tmp_path / "cut")

@@ -1,0 +1,52 @@
+"""The mount helper over plain folders, called as mount(8) calls it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fuse_mount.kernel.mount import close_mount, is_mounted
+
+pytestmark = pytest.mark.fuse
+
+
+def call(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fuse_mount.helper", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+@pytest.fixture
+def point(tmp_path: Path) -> Iterator[Path]:
+    for name in ("lower/d", "mnt"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "lower/d/f").write_bytes(b"lower")
+    os.chmod(tmp_path / "lower/d/f", 0o640)
+    yield tmp_path / "mnt"
+    if is_mounted(tmp_path / "mnt"):
+        close_mount(tmp_path / "mnt")
+
+
+def test_it_mounts_in_the_background_and_keeps_its_records(point: Path, tmp_path: Path) -> None:
+    layers = f"lowerdir={tmp_path / 'lower'},upperdir={tmp_path / 'upper'},fsname=mine,noatime"
+    said = call("source", point, "-o", layers)
+    assert said.returncode == 0, said.stderr
+    assert (point / "d/f").read_bytes() == b"lower" and os.stat(point / "d/f").st_mode & 0o777 == 0o640
+    assert "mine" in subprocess.check_output(["df", point], text=True)
+    (point / "d/f").unlink()
+    (point / "new").write_bytes(b"new")
+    os.rename(point / "d", point / "e")
+    close_mount(point)
+    assert call("source", point, "-o", layers).returncode == 0
+    assert sorted(os.listdir(point)) == ["e", "new"] and os.listdir(point / "e") == []
+    assert (tmp_path / "lower/d/f").read_bytes() == b"lower" and (tmp_path / "upper/new").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"), [("lowerdir=/", "upperdir= is missing"), ("upperdir=/x,what=1", "what is not known")]
+)
+def test_wrong_options_are_said_in_a_sentence(point: Path, options: str, sentence: str) -> None:
+    said = call("source", point, "-o", options)
+    assert said.returncode == 1 and sentence in said.stderr and said.stderr.count("\n") == 1
