@@ -85,7 +85,7 @@ class SnapshotLower:
     def children(self, folder: LowerRef) -> Iterator[tuple[bytes, int]]:
         """In the order of names."""
         assert isinstance(folder, int)
-        name = self._manifest._name
+        name = self._manifest.name
         for index in self._manifest.children(folder):
             yield name(index), index
 
