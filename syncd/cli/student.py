@@ -1,4 +1,4 @@
-"""The student's side: `syncd agent`, `syncd mount`, `syncd restore`."""
+"""The student's side: `syncd agent`, `syncd mount`."""
 
 import getpass
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from syncd.agent.control import ask_agent, view_of
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.cli.places import ready_writer, state_folder, store_folder
 from syncd.cli.serving import serve
@@ -55,16 +54,6 @@ def mount(course: str, folder: Path, socket: Path | None, quiet_s: float, ready_
     followed = FollowedCourse(course, folder.absolute())
     state = state_folder() / "mounts" / str(folder.absolute()).replace("/", "%")
     _run([followed], socket, "overlay", None, quiet_s, ready_file, state)
-
-
-@click.command()
-@click.argument("path", type=click.Path(path_type=Path))
-def restore(path: Path) -> None:
-    """Get the instructor's version of PATH back; what it replaces is kept."""
-    state = state_folder() / "agent"
-    course, inside = view_of(state, path.absolute())
-    said = ask_agent(state, "restore", {"course": course, "path": inside})
-    click.echo(said["sentence"])
 
 
 def _followed(text: str) -> FollowedCourse:

@@ -7,13 +7,19 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
 
+from syncd.core.entry import RelPath
+from syncd.core.errors import SyncError
 from syncd.publisher.conversation import Answer
+from syncd.publisher.past import Past
 from syncd.publisher.state_file import write_private
+
+_UNKNOWN = "There is no such folder; `syncd status` lists them."
 
 
 class Steered(Protocol):
@@ -23,6 +29,8 @@ class Steered(Protocol):
     def hint(self) -> None: ...  # noqa: D102
     def pause(self) -> None: ...  # noqa: D102
     def resume(self, answer: Answer = Answer.BOTH) -> None: ...  # noqa: D102
+    async def versions(self, path: RelPath) -> list[Past]: ...  # noqa: D102
+    async def restore(self, path: RelPath | None, version: str | None) -> str: ...  # noqa: D102
 
 
 class Control:
@@ -46,6 +54,8 @@ class Control:
                 web.get("/v1/status", self._status),
                 web.post("/v1/hint", self._hint),
                 web.post("/v1/folders/{id}/{what:pause|resume}", self._pause),
+                web.get("/v1/folders/{id}/versions", self._versions),
+                web.post("/v1/folders/{id}/restore", self._restore),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -84,11 +94,34 @@ class Control:
                 folder.hint()
         return web.json_response({}, status=202)
 
+    async def _versions(self, request: web.Request) -> web.Response:
+        folder = self._folders().get(request.match_info["id"])
+        if folder is None:
+            return _say(404, _UNKNOWN)
+        try:
+            found = await folder.versions(RelPath(request.query.get("path", "")))
+        except SyncError as problem:
+            return _say(409, str(problem))
+        return web.json_response({"versions": [asdict(each) for each in found]})
+
+    async def _restore(self, request: web.Request) -> web.Response:
+        folder = self._folders().get(request.match_info["id"])
+        if folder is None:
+            return _say(404, _UNKNOWN)
+        body = await _body(request)
+        path, version = body.get("path") or None, body.get("version") or None
+        if not all(part is None or isinstance(part, str) for part in (path, version)):
+            return _say(400, "“path” and “version” are texts.")
+        try:
+            return web.json_response({"sentence": await folder.restore(RelPath(path) if path else None, version)})
+        except SyncError as problem:
+            return _say(409, str(problem))
+
     async def _pause(self, request: web.Request) -> web.Response:
         id, what = request.match_info["id"], request.match_info["what"]
         folder = self._folders().get(id)
         if folder is None:
-            return _say(404, f"There is no folder {id}; `syncd status` lists them.")
+            return _say(404, _UNKNOWN)
         if what == "pause":
             self._keep(id, True)
             folder.pause()

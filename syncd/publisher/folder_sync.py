@@ -21,9 +21,11 @@ from syncd.core.retry import Backoff
 from syncd.core.settle import Due, Settle
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
+from syncd.publisher import past
 from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Rewritten
 from syncd.publisher.local import Local, TakenUp
+from syncd.publisher.past import Past
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
 from syncd.publisher.watch import Watch
@@ -65,6 +67,7 @@ class FolderSync:
         self._news = asyncio.Event()
         self._meant = False
         self._answer: Answer | None = None
+        self._here: Workspace | None = None
         self._watch: Watch | None = None
         self._watched = (0, 0)
 
@@ -90,6 +93,23 @@ class FolderSync:
             self._answer = answer
         self._news.set()
 
+    async def versions(self, path: RelPath) -> list[Past]:
+        """The commits that changed a file, newest first.  NeedsUser while the folder can't be opened."""
+        here = self._opened()
+        return await self._disk.do(past.versions, here, path)
+
+    async def restore(self, path: RelPath | None, version: str | None) -> str:
+        """See `past.restore`; a sentence."""
+        here = self._opened()
+        sentence = await self._disk.do(past.restore, here, self._local, path, version)
+        self._look_again()
+        return sentence
+
+    def _opened(self) -> Workspace:
+        if self._here is None:
+            raise NeedsUser(self._now.missing or "The folder is just being opened; try again in a moment.")
+        return self._here
+
     async def run(self) -> None:
         """Until cancelled.  The one place where an unexpected error is logged and the work begun anew."""
         backoff, failures = Backoff(first_s=2.0), 0
@@ -110,12 +130,13 @@ class FolderSync:
         here: Workspace | None = None
         try:
             here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
-            self._local = Local(here)
+            self._local, self._here = Local(here), here
             self._conversation = Conversation(here, self._local, self._remote)
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())
                 loops.create_task(self._talk())
         finally:
+            self._here = None
             self._net.close()
             if self._watch is not None:
                 await asyncio.to_thread(self._watch.close)
