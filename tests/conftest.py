@@ -19,6 +19,13 @@ def _missing() -> dict[str, str | None]:
 MISSING = _missing()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What talks to a real git server is a loop: too slow for `make check`, whatever one test takes."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.loop)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, missing in MISSING.items():
         if missing and item.get_closest_marker(marker):

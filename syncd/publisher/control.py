@@ -19,7 +19,7 @@ from syncd.publisher.conversation import Answer
 from syncd.publisher.past import Past
 from syncd.publisher.state_file import write_private
 
-_UNKNOWN = "There is no such folder; `syncd status` lists them."
+_UNKNOWN = "There is no folder with this id; `syncd status` lists them."
 
 
 class Steered(Protocol):

@@ -69,6 +69,8 @@ def state_of(now: Situation) -> tuple[State, str]:
         )
     if now.head != now.agreed or not now.asked:
         return State.PUSHING, "Publishing what changed." if now.head != now.agreed else "Asking the remote."
+    if now.shown != now.head:
+        return State.SETTLING, "Taking in what others published."
     extra = [*now.left_out.values(), *now.warnings.values(), *([now.slow_watch] if now.slow_watch else [])]
     return State.UP_TO_DATE, " ".join(["Up to date.", *extra[:1], *([f"({len(extra) - 1} more.)"] * (len(extra) > 1))])
 

@@ -289,6 +289,7 @@ def main() -> int:
     make = from_history(options.repository, options.triples, options.seed) if options.repository else None
     for tool in tools.values():
         tool(next(made_up(1, 0)))  # what is imported at the first use is not a merge's time
+    gc.freeze()
     total = 0
     for triple in make or made_up(options.triples, options.seed):
         total += 1

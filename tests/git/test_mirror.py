@@ -61,6 +61,7 @@ async def test_shallow_mirror_follows_a_rewritten_history(server: GitServer, rep
         assert contents(path, tip) == {b"a": b"%d" % back, b"same": b"same"}
 
 
+@pytest.mark.slow
 async def test_many_small_packs_become_one(server: GitServer, repository: Path, tmp_path: Path) -> None:
     there, path = remote(server.url("course")), tmp_path / "mirror.git"
     Mirror(path)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from notebook_writing import NOTEBOOK, Json, is_valid, sources
@@ -266,6 +267,7 @@ def hostile_notebooks(draw: st.DrawFn) -> bytes:
     return text[:cut].encode()
 
 
+@pytest.mark.slow
 @settings(MODEST, max_examples=60)
 @given(hostile_notebooks(), hostile_notebooks(), hostile_notebooks())
 def test_no_json_makes_a_merge_raise(base: bytes, mine: bytes, theirs: bytes) -> None:

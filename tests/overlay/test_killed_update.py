@@ -73,6 +73,8 @@ AFTER = {
     "moved/new": b"theirs",
 }
 
+pytestmark = pytest.mark.slow
+
 
 class Killer:
     """Counts changes of the disk, and kills this process before the n-th."""

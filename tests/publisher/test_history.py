@@ -140,6 +140,7 @@ def test_the_time_of_the_commit_that_changed_a_path(history: History) -> None:
     assert history.changed_at(RelPath("a"), None, one) == 1000
 
 
+@pytest.mark.slow
 def test_a_large_content_is_not_held_in_memory(history: History, tmp_path: Path) -> None:
     path = tmp_path / "big"
     with open(path, "wb") as out:
