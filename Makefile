@@ -19,7 +19,7 @@ check:
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -q -m "not slow and not loop and not fuse and not browser and not root"
+	@$(PY) -m pytest -q -n auto -m "not slow and not loop and not fuse and not browser and not root"
 
 bench-merge:
 	@.ci/prepare test
