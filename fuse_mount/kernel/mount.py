@@ -111,14 +111,19 @@ def _unescaped(word: bytes) -> bytes:
     return word
 
 
+_DEVICE_NUMBER = os.makedev(10, 229)  # Linux's Documentation/admin-guide/devices.txt
+
+
 def unavailable() -> str | None:
     """Why no FUSE mount can be had here, in one sentence; None if it can."""
     if not os.path.exists(_DEVICE):
         return "This machine has no /dev/fuse, so folders are kept as plain copies."
+    if os.stat(_DEVICE).st_rdev != _DEVICE_NUMBER:
+        return "/dev/fuse is not the FUSE device here, so folders are kept as plain copies."
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         return "This account may not use /dev/fuse, so folders are kept as plain copies."
-    if os.geteuid() == 0 and _may_mount():
-        return None
+    if os.geteuid() == 0:
+        return None if _may_mount() else "This container may not mount, so folders are kept as plain copies."
     if shutil.which("fusermount3") is None:
         return "fusermount3 is not installed (Debian: apt install fuse3), so folders are kept as plain copies."
     return None

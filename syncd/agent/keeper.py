@@ -147,7 +147,12 @@ class Keeper:
     def _shown(self) -> None:
         """Remember the mount: it is there from the first commit on."""
         if self._view is not None and self._view.base is not None:
-            self._device = os.stat(self.root).st_dev
+            try:
+                self._device = os.stat(self.root).st_dev
+            except FileNotFoundError as problem:
+                # It could not be mounted: opening it anew tries again, or says in a sentence why not.
+                self.close()
+                raise TryAgain("The folder can't be shown just now; it is tried again.") from problem
 
     def _start_over(self, view: View, ready: Ready | None) -> str:
         if not isinstance(view, PlainView) or ready is None:

@@ -26,20 +26,23 @@ def find_moves(changes: Changes, old: Read, new: Read, wanted: Callable[[RelPath
     `old` and `new` read a content before and after; None for what can't be had.
     """
     found = same_content(changes)
-    scored = []
+    pairs = candidates(changes, found)
     before: dict[RelPath, bytes | None] = {}
     after: dict[RelPath, bytes | None] = {}
-    for path, was in candidates(changes, found):
-        if not wanted(was):
-            continue
+
+    def scored(path: RelPath, was: RelPath) -> tuple[float, RelPath, RelPath]:
         if was not in before:
             before[was] = _small(old(was))
         if path not in after:
             after[path] = _small(new(path))
         one, other = before[was], after[path]
-        if one is not None and other is not None:
-            scored.append((likeness(one, other), path, was))
-    return {**found, **best(scored, _ALIKE)}
+        return (0.0 if one is None or other is None else likeness(one, other), path, was)
+
+    scores = [scored(path, was) for path, was in pairs if wanted(was)]
+    claimed = {path for score, path, _ in scores if score >= _ALIKE}
+    # An old name that nobody asked for may still be the one that was renamed: sibling notebooks are much alike.
+    scores += [scored(path, was) for path, was in pairs if path in claimed and not wanted(was)]
+    return {**found, **{path: was for path, was in best(scores, _ALIKE).items() if wanted(was)}}
 
 
 def _small(content: bytes | None) -> bytes | None:

@@ -83,3 +83,16 @@ def test_ctrl_c_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
     assert processes_below(tmp_path) == []
     assert not (root / "ada" / "Data Stories").exists(), "an empty mountpoint looks like a folder that lost everything"
     assert (root / "instructor" / "Data Stories" / "README.md").exists()
+
+
+@pytest.mark.root
+def test_the_story_holds_where_fuse_cannot_be_had(tmp_path: Path) -> None:
+    hide = (
+        'mkdir "$TMPDIR/dev" && mount -t tmpfs tmpfs "$TMPDIR/dev" && cp -a /dev/null /dev/urandom "$TMPDIR/dev/"'
+        ' && mkdir "$TMPDIR/dev/shm" && mount --move "$TMPDIR/dev" /dev && exec "$@"'
+    )
+    argv = ["unshare", "-m", "sh", "-c", hide, "sh", sys.executable, "-m", "syncd", "demo", "--once"]
+    env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "plain ones" in done.stdout
