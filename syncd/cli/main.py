@@ -19,6 +19,7 @@ _COMMANDS = {
     "restore": "syncd.cli.versions",
     "node": "syncd.cli.node",
     "agent": "syncd.cli.student",
+    "update": "syncd.cli.student",
     "mount": "syncd.cli.student",
     "demo": "syncd.cli.demo",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from syncd.agent.control import ask_agent
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.cli.places import ready_writer, state_folder, store_folder
 from syncd.cli.serving import serve
@@ -54,6 +55,13 @@ def mount(course: str, folder: Path, socket: Path | None, quiet_s: float, ready_
     followed = FollowedCourse(course, folder.absolute())
     state = state_folder() / "mounts" / str(folder.absolute()).replace("/", "%")
     _run([followed], socket, "overlay", None, quiet_s, ready_file, state)
+
+
+@click.command()
+@click.argument("course", required=False)
+def update(course: str | None) -> None:
+    """Merge now what waits for a file to be closed (of COURSE, or of all)."""
+    click.echo(ask_agent(state_folder() / "agent", "update", {"course": course})["sentence"])
 
 
 def _followed(text: str) -> FollowedCourse:
