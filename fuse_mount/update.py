@@ -20,7 +20,7 @@ from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale, Switch, make_folder, own, unbind
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
-from syncd.manifest import Manifest, difference
+from syncd.manifest import difference, since_agreed
 from syncd.view import Hide, MoveBeside, PutBeside, Stamp, Step, Take, Wait, Write
 
 
@@ -42,21 +42,6 @@ class Outcome:
     """Folders of the upper whose names changed."""
 
 
-def _since_agreed(
-    between: Mapping[RelPath, Change], new: Manifest, waiting: Mapping[RelPath, Entry | None]
-) -> Mapping[RelPath, Change]:
-    """What a commit changes, each path against the base it was last agreed on."""
-    if not waiting:
-        return between
-    theirs = dict(between)
-    for path, base in waiting.items():
-        now = new.entry(path)
-        theirs.pop(path, None)
-        if now != base:
-            theirs[path] = Change(base, now)
-    return theirs
-
-
 class Updating:
     """One update of one overlay."""
 
@@ -67,7 +52,7 @@ class Updating:
         # At the very first there is nothing to compare, and nobody has seen anything yet.
         fresh = self.old is None and not overlay.upper.names(b"")
         self.between: Mapping[RelPath, Change] = {} if fresh else difference(self.old, to.manifest)
-        self.theirs = _since_agreed(self.between, to.manifest, overlay.layer.waiting)
+        self.theirs = since_agreed(self.between, to.manifest, overlay.layer.waiting)
         self.again = False
         self.out = Outcome()
         self._waits: dict[RelPath, Entry | None] = {}

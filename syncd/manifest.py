@@ -10,7 +10,7 @@ import mmap
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -234,3 +234,25 @@ def difference(old: Manifest | None, new: Manifest) -> dict[RelPath, Change]:
             out.update((where, Change(entry, came.get(where))) for where, entry in gone.items())
             out.update((where, Change(None, entry)) for where, entry in came.items() if where not in gone)
     return out
+
+
+def since_agreed(
+    between: Mapping[RelPath, Change], new: Manifest, waiting: Mapping[RelPath, Entry | None]
+) -> Mapping[RelPath, Change]:
+    """What a commit changes, each path against the base it was last agreed on: `waiting` holds the exceptions."""
+    if not waiting:
+        return between
+    theirs = dict(between)
+    for path, base in waiting.items():
+        now = new.entry(path)
+        theirs.pop(path, None)
+        if now != base:
+            theirs[path] = Change(base, now)
+    return theirs
+
+
+def changes_to(
+    old: Manifest | None, new: Manifest, waiting: Mapping[RelPath, Entry | None]
+) -> Mapping[RelPath, Change]:
+    """The same, from one commit to another."""
+    return since_agreed(difference(old, new), new, waiting)

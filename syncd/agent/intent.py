@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from syncd.core.entry import Change, Entry, RelPath, inside
 from syncd.folder.hash import blob_id
-from syncd.manifest import Manifest, difference
 from syncd.view import Hide, Mine, MoveBeside, PutBeside, Stamp, Step, Take, Update, Wait, Write
 
 
@@ -41,17 +40,6 @@ class Intent:
     copies: tuple[PutBeside, ...]
     asides: tuple[MoveBeside, ...]
     waiting: Mapping[RelPath, Entry | None]
-
-
-def changes_to(old: Manifest | None, new: Manifest, waiting: Mapping[RelPath, Entry | None]) -> dict[RelPath, Change]:
-    """What the instructor changed since each path's own base: the old commit's, or the one it waits with."""
-    theirs = difference(old, new)
-    for path, base in waiting.items():
-        now = new.entry(path)
-        theirs.pop(path, None)
-        if now != base:
-            theirs[path] = Change(base, now)
-    return theirs
 
 
 def intent(

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from syncd.agent.intent import Was, changes_to, intent
+from syncd.agent.intent import Was, intent
 from syncd.agent.journal import Aside, Base, Journal, Move, Put, Records
 from syncd.agent.prepare import Preparing
 from syncd.agent.staging import Staging
@@ -30,7 +30,7 @@ from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import StatId, stat_id
 from syncd.folder.statcache import StatCache
 from syncd.folder.writers import open_for_writing
-from syncd.manifest import Manifest
+from syncd.manifest import Manifest, changes_to
 from syncd.view import Mine, MoveBeside, Stamp, Step, Update, View
 
 _MANY = 10

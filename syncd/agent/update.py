@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from syncd.agent.intent import changes_to
 from syncd.agent.renamed import decide
 from syncd.blobs import Snapshot
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import BlobId, CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser
 from syncd.core.plan import Action, Decision, Side
-from syncd.manifest import Manifest
+from syncd.manifest import Manifest, changes_to
 from syncd.merge.resolve import Note, Parties, Resolution, resolve
 from syncd.versions import Versions
 from syncd.view import Mine, MoveBeside, Step, Take, Update, View, Wait, Write
