@@ -25,8 +25,6 @@ class Stale:
 
     names: set[tuple[int, bytes]] = field(default_factory=set)
     folders: set[int] = field(default_factory=set)
-    changed: list[bytes] = field(default_factory=list)
-    """Paths of files in folders that somebody knows: who watches them wants to be told."""
 
 
 class Switch:
@@ -258,8 +256,6 @@ def make_folder(overlay: Overlay, path: bytes, stale: Stale, new: Manifest) -> F
                 stale.folders.add(folder.ino)
                 if folder.upper and not folder.gone:
                     overlay.upper.touch(folder.path())
-            if folder.path_of(name) == path:
-                stale.changed.append(path)
         folder = node
     overlay.ensure_upper(folder)
     return folder
@@ -280,8 +276,6 @@ def unbind(overlay: Overlay, paths: Iterable[bytes], stale: Stale) -> None:
                 stale.folders.add(folder.ino)
                 if folder.upper and not folder.gone:
                     overlay.upper.touch(folder.path())
-            if folder.path_of(name) == path:
-                stale.changed.append(path)
             if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
                 overlay.nodes.unname(node, folder, name)
             elif isinstance(node, Folder):

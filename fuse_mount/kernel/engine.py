@@ -1,22 +1,14 @@
 """The default engine: the kernel's protocol, spoken from Python."""
 
 import contextlib
-import os
 import resource
-import stat
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
-from fuse_mount.kernel.opening import LARGE
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
 from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale
-
-_NUDGED = 100
-"""Nobody watches more files than that; a watcher of a folder looks at all of it anyway."""
 
 _MANY = 500
 """Above so many stale names one message that makes all names be looked up again is cheaper."""
@@ -43,22 +35,6 @@ class KernelEngine:
                 self.session.inval_entry(parent, name)
         for folder in stale.folders:
             self.session.inval_inode(folder)
-        if 0 < len(stale.changed) <= _NUDGED:
-            threading.Thread(target=self._nudge, args=(stale.changed,), name="fuse-nudge", daemon=True).start()
-
-    def _nudge(self, paths: Sequence[bytes]) -> None:
-        """Let watchers see that files changed: each is opened for writing through the mount and closed, unwritten."""
-        nudging = self._operations.opening.nudging
-        nudging.add(threading.get_native_id())
-        top = os.fsencode(self.point)
-        for path in paths:
-            with contextlib.suppress(OSError):
-                where = os.path.join(top, path)
-                found = os.lstat(where)
-                # A large file may be open without us, and must not be opened in another way meanwhile.
-                if stat.S_ISREG(found.st_mode) and found.st_size < LARGE:
-                    os.close(os.open(where, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
-        nudging.discard(threading.get_native_id())
 
     def wait(self) -> None:
         """Until somebody unmounts it."""

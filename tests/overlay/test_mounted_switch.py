@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from made_commits import Store
 from mounted import Mounted
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.inotify import InotifyObserver
 
 pytestmark = pytest.mark.fuse
 
@@ -65,29 +63,6 @@ def test_a_shell_standing_inside_sees_the_new_files(student: Mounted) -> None:
         student.switch({"lab/a": b"2", "lab/c": b"c"})
         after, _ = shell.communicate("\n")
     assert before == ["a\n", "b\n", "1ready\n"] and after == "a\nc\n2"
-
-
-@kernel_only
-def test_watchers_of_a_folder_are_nudged(student: Mounted) -> None:
-    student.switch({"lab/a": b"1", "lab/b": b"1"})
-    assert student.read("lab/a") == b"1"
-    seen = threading.Event()
-
-    class Handler(FileSystemEventHandler):
-        def on_closed(self, event: FileSystemEvent) -> None:
-            if os.fsdecode(event.src_path).endswith("/lab/a"):
-                seen.set()
-
-    watcher = InotifyObserver()
-    watcher.schedule(Handler(), str(student.path("lab")))
-    watcher.start()
-    try:
-        student.switch({"lab/a": b"2", "lab/b": b"1"})
-        assert seen.wait(10)
-    finally:
-        watcher.stop()
-        watcher.join()
-    assert student.read("lab/a") == b"2" and student.observe() == [] and student.busy("lab/a") == []
 
 
 def test_the_students_files_stay(student: Mounted) -> None:
