@@ -47,6 +47,10 @@ class MfusepyEngine:
     def tell(self, stale: Stale) -> None:
         """Nothing is cached that could be wrong, but for pages, which an open throws away."""
 
+    def serves(self) -> bool:
+        """Whether requests are still answered."""
+        return self._thread.is_alive()
+
     def wait(self) -> None:
         """Until somebody unmounts it."""
         self._thread.join()

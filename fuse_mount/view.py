@@ -40,6 +40,10 @@ class Engine(Protocol):
         """Caches are wrong about this."""
         ...
 
+    def serves(self) -> bool:
+        """Whether requests are still answered."""
+        ...
+
     def close(self) -> None:
         """Take the mount away."""
         ...
@@ -192,6 +196,10 @@ class OverlayView:
         if self._engine is None:
             self._mount()
         return outcome.refused
+
+    def is_served(self) -> bool:
+        """Read from the kernel's table: a process that asks its own mount may wait for itself for ever."""
+        return self._engine is not None and self._engine.serves() and is_mounted(self.root)
 
     def close(self) -> None:
         """Unmount and let go."""

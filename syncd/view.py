@@ -149,6 +149,10 @@ class View(Protocol):
         """
         ...
 
+    def is_served(self) -> bool:
+        """Whether the folder can be used: its mount is there and somebody answers.  Any thread; never touches it."""
+        ...
+
     def close(self) -> None:
         """Unmount or let go; nothing of the student's is touched."""
         ...

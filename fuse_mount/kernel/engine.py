@@ -36,6 +36,10 @@ class KernelEngine:
         for folder in stale.folders:
             self.session.inval_inode(folder)
 
+    def serves(self) -> bool:
+        """Whether requests are still answered."""
+        return not self.session.ended.is_set()
+
     def wait(self) -> None:
         """Until somebody unmounts it."""
         self.session.ended.wait()

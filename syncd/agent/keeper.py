@@ -7,10 +7,8 @@
 <state>/notes.json  the newest sentences for the student
 """
 
-import errno
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -50,7 +48,6 @@ class Keeper:
         self._versions = Versions(state / "versions")
         self._pruned_at = 0.0
         self._view: View | None = None
-        self._device: int | None = None
 
     @property
     def commit(self) -> CommitId | None:
@@ -85,8 +82,7 @@ class Keeper:
             report = bring_up_to_date(view, snapshot, self._snapshots, self._versions, _now, update_now=update_now)
         except LookupError as problem:
             raise NeedsUser(_BASE_LOST) from problem
-        if self._device is None:
-            self._shown()
+        self._shown()
         if view.kind == "plain" and view.base is not None:
             self._snapshots.keep_copy(view.base)
         self._prune()
@@ -113,13 +109,8 @@ class Keeper:
 
     def is_dead(self) -> bool:
         """Whether the folder's mount is gone or nobody answers for it any more.  Any thread."""
-        if self._view is None or self._view.kind == "plain" or self._device is None:
-            return False
-        try:
-            os.statvfs(self.root)  # goes to whoever serves the mount; stat may be answered from the kernel's caches
-            return os.stat(self.root).st_dev != self._device
-        except OSError as problem:
-            return problem.errno in (errno.ENOTCONN, errno.ENOENT, errno.ECONNABORTED)
+        view = self._view
+        return view is not None and view.base is not None and not view.is_served()
 
     def reopen(self) -> None:
         """Let go of a dead view and open it anew."""
@@ -128,7 +119,7 @@ class Keeper:
 
     def close(self) -> None:
         """Close the view: an overlay is unmounted."""
-        view, self._view, self._device = self._view, None, None
+        view, self._view = self._view, None
         if view is not None:
             view.close()
 
@@ -145,14 +136,10 @@ class Keeper:
             self._versions.prune(Limits(), now)
 
     def _shown(self) -> None:
-        """Remember the mount: it is there from the first commit on."""
-        if self._view is not None and self._view.base is not None:
-            try:
-                self._device = os.stat(self.root).st_dev
-            except FileNotFoundError as problem:
-                # It could not be mounted: opening it anew tries again, or says in a sentence why not.
-                self.close()
-                raise TryAgain("The folder can't be shown just now; it is tried again.") from problem
+        """What could not be mounted is opened anew: that tries again, or says in a sentence why not."""
+        if self.is_dead():
+            self.close()
+            raise TryAgain("The folder can't be shown just now; it is tried again.")
 
     def _start_over(self, view: View, ready: Ready | None) -> str:
         if not isinstance(view, PlainView) or ready is None:

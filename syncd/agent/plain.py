@@ -174,6 +174,10 @@ class PlainView:
         self._seen = None
         self.root.mkdir(parents=True, exist_ok=True)
 
+    def is_served(self) -> bool:
+        """Ordinary files need nobody."""
+        return True
+
     def close(self) -> None:
         """Let go of cache and lock; the folder stays as it is."""
         self._cache.close()
