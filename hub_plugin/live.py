@@ -111,7 +111,8 @@ class Board:
     async def news(self, seconds: float) -> bool:
         """Wait until something new shows, or that long; whether something did."""
         try:
-            return await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._news.wait()
         except TimeoutError:
             return False
 

@@ -71,7 +71,8 @@ class CourseKeeper:
             if self.kept is before:
                 await asyncio.sleep(min(_GAP_S, delay))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._wanted.wait()
 
     def status(self) -> dict[str, Any]:
         """The course as `GET /v1/status` shows it."""

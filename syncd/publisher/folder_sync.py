@@ -222,7 +222,9 @@ class FolderSync:
         next_at = self._settle.next_at()
         until = min(reconcile_at, now + self._timing.presence_s, next_at if next_at is not None else reconcile_at)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._events.wait(), max(0.0, until - now))
+            # Not wait_for: until Python 3.12 it swallows a cancellation that comes together with the event.
+            async with asyncio.timeout(max(0.0, until - now)):
+                await self._events.wait()
 
     async def _take_up(self, due: Due) -> None:
         if self._now.held and not due.everything:
@@ -269,7 +271,8 @@ class FolderSync:
         await self._refresh()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
             self._news.clear()
             wait_s = self._timing.poll_s
             if self._now.paused or self._now.missing or self._now.held or not self._now.started:
