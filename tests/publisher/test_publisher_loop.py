@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from classroom_side import Colleague, Course, Publisher, add, everything, fill, until
 
 from syncd.demo.gitserver import GitServer
@@ -69,3 +70,15 @@ async def test_nothing_is_asked_or_written_while_nothing_happens(
         (folder / "a").touch()
         await asyncio.sleep(0.8)
         assert await publisher.status() == before and not server.counts
+
+
+@pytest.mark.slow
+async def test_told_to_end_at_any_moment_of_its_start_it_ends(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    for step in range(25):
+        publisher = Publisher(state)
+        await publisher.__aenter__()
+        await asyncio.sleep(step * 0.004)
+        async with asyncio.timeout(10):
+            await publisher.__aexit__(None, None, None)
