@@ -4,7 +4,7 @@ COURSE ?=
 CORPUS ?=
 ARGS ?=
 
-.PHONY: demo test check format bench-merge clean
+.PHONY: demo test check format bench-merge bench-fs clean
 
 demo:
 	@.ci/prepare demo
@@ -25,6 +25,12 @@ bench-merge:
 	@.ci/prepare test
 	@$(PY) -m pip install -q --disable-pip-version-check 'nbdime>=4'
 	@$(PY) -m tests.bench.bench_merge $(CORPUS) $(ARGS)
+
+bench-fs:
+	@.ci/prepare test
+	@command -v fuse-overlayfs >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends fuse-overlayfs; } >/dev/null 2>&1 || true
+	@$(PY) -m tests.bench.bench_fs $(ARGS)
 
 format:
 	@.ci/prepare test

@@ -1,0 +1,209 @@
+"""Our overlay beside the disk itself, the kernel's overlayfs and fuse-overlayfs.
+
+    python -m tests.bench.bench_fs [--rounds 5] [--only NAME,...] [--systems NAME,...] [--seed 1] [--quick]
+
+All systems are mounted at once.  In each round each workload goes through them in random order; a
+ratio is the median of the rounds' ratios to native.  Then: how long a switch to another commit
+takes, what 50 mounts cost, what a second reader of a large file costs.  The last line is JSON.
+"""
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench.fs_scale import SwitchTimes, memory_of_views, second_mount_cache_mb, switch_times
+from tests.bench.fs_served import Nursery
+from tests.bench.fs_systems import SYSTEMS, System, open_all
+from tests.bench.fs_trees import QUICK, Lower, Sizes, make_lower
+from tests.bench.fs_workloads import WORKLOADS, Scene, can_be_cold, drop_caches, wipe
+
+SCALE = ("switch", "pss", "cache")
+"""What `--only` may name beside the workloads."""
+_COUNTED = ("find_warm", "stat_warm")
+_REST_S = 0.2
+
+
+@dataclass
+class Results:
+    """Seconds by workload and system, one for each round; and the requests that reached us."""
+
+    seconds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    requests: dict[str, list[int]] = field(default_factory=dict)
+
+    def rows(self) -> dict[str, dict[str, float | None]]:
+        """What is reported: native in seconds, all others as ratios to it."""
+        return {name: self._row(self.seconds[name]) for name in WORKLOADS if name in self.seconds}
+
+    def _row(self, by_system: Mapping[str, list[float]]) -> dict[str, float | None]:
+        native = by_system.get("native", [])
+        row: dict[str, float | None] = {"native_s": round(statistics.median(native), 4) if native else None}
+        for system in list(SYSTEMS)[1:]:
+            ratios = [took / base for took, base in zip(by_system.get(system, []), native, strict=False)]
+            row[system] = round(statistics.median(ratios), 2) if ratios else None
+        return row
+
+
+def run_rounds(
+    systems: list[System], names: list[str], lower: Lower, sizes: Sizes, rounds: int, rng: random.Random
+) -> Results:
+    """Each workload on each system, again and again."""
+    results = Results({name: {system.name: [] for system in systems} for name in names})
+    listed = b"".join(os.fsencode(path) + b"\0" for path in lower.files)
+    for n in range(rounds):
+        for name in names:
+            for system in rng.sample(systems, len(systems)):
+                fresh = system.root / f"{name}-{n}"
+                scene = Scene(system.root, fresh, n, lower, sizes, listed)
+                results.seconds[name][system.name].append(_timed(name, system, scene, results))
+        print(f"round {n + 1} of {rounds} done", flush=True)
+    return results
+
+
+def _timed(name: str, system: System, scene: Scene, results: Results) -> float:
+    workload = WORKLOADS[name]
+    if workload.writes:
+        scene.fresh.mkdir()
+        workload.before(scene)
+        os.sync()
+    elif name.endswith("_cold"):
+        drop_caches()
+        time.sleep(_REST_S)  # servers hear of all that was forgotten
+    else:
+        for _ in range(workload.warm_ups):
+            workload.run(scene)
+    counts = system.served is not None and system.name == "ours" and name in _COUNTED
+    before = system.served.requests() if counts and system.served else 0
+    gc.collect()
+    start = time.perf_counter()
+    workload.run(scene)
+    took = time.perf_counter() - start
+    if counts and system.served:
+        results.requests.setdefault(name, []).append(system.served.requests() - before)
+    if workload.writes:
+        wipe(scene)
+    return took
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """A folder that is gone afterwards, whatever happens."""
+    at = Path(tempfile.mkdtemp(prefix="bench-fs-"))
+    try:
+        yield at
+    finally:
+        shutil.rmtree(at, ignore_errors=True)
+
+
+def _end(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _named(known: list[str]) -> "type[list[str]]":
+    class Names(list[str]):
+        def __init__(self, words: str) -> None:
+            super().__init__(words.split(","))
+            wrong = [word for word in self if word not in known]
+            if wrong:
+                raise argparse.ArgumentTypeError(f"{', '.join(wrong)}: not one of {', '.join(known)}")
+
+    return Names
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=None, help="default 5; with --quick 1")
+    parser.add_argument("--only", type=_named([*WORKLOADS, *SCALE]), default=[*WORKLOADS, *SCALE], metavar="NAME,...")
+    parser.add_argument("--systems", type=_named(list(SYSTEMS)), default=list(SYSTEMS), metavar="NAME,...")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="small sizes: whether it runs, not how fast")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, print a table and the line of JSON; ends with 1 if a switch left a path stale."""
+    options = _options()
+    sizes = QUICK if options.quick else Sizes()
+    rounds = options.rounds or (1 if options.quick else 5)
+    names = [name for name in WORKLOADS if name in options.only]
+    if not can_be_cold() and any(name.endswith("_cold") for name in names):
+        print("Cold workloads are left out: dropping the kernel's caches needs root.")
+        names = [name for name in names if not name.endswith("_cold")]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    results, switches = Results(), dict[int, SwitchTimes]()
+    pss: tuple[float, float] | None = None
+    cache: float | None = None
+    with contextlib.ExitStack() as stack:
+        at = stack.enter_context(workspace())
+        nursery = stack.enter_context(Nursery())
+        if names or "cache" in options.only:
+            lower = make_lower(at, sizes, rounds, options.seed)
+        if names:
+            with contextlib.ExitStack() as mounts:
+                wanted = [name for name in SYSTEMS if name in {"native", *options.systems}]
+                systems = open_all(mounts, wanted, at, lower, nursery)
+                gc.freeze()
+                results = run_rounds(systems, names, lower, sizes, rounds, random.Random(options.seed))
+        if "switch" in options.only:
+            switches = switch_times(nursery, at, sizes, options.seed)
+        if "pss" in options.only:
+            pss = memory_of_views(nursery, at, sizes)
+        if "cache" in options.only:
+            cache = second_mount_cache_mb(nursery, at, lower)
+    report(results, switches, pss, cache, sizes)
+    return 1 if any(times.stale for times in switches.values()) else 0
+
+
+def report(
+    results: Results,
+    switches: Mapping[int, SwitchTimes],
+    pss: tuple[float, float] | None,
+    cache: float | None,
+    sizes: Sizes,
+) -> None:
+    """For people, then one line for programs."""
+    rows = results.rows()
+    if rows:
+        others = list(SYSTEMS)[1:]
+        print(f"\n{'':12}{'native':>10}" + "".join(f"{name:>16}" for name in others))
+        for name, row in rows.items():
+            cells = "".join(f"{'-' if row[s] is None else f'{row[s]:.2f}x':>16}" for s in others)
+            print(f"{name:12}{row['native_s'] or 0:>8.3f} s{cells}")
+    for name, counts in results.requests.items():
+        print(f"requests that reached us during {name}: {' '.join(map(str, counts))}")
+    for count, times in switches.items():
+        print(
+            f"switch of {count:,} paths: visible after {times.visible:.1f} ms, returned after {times.returned:.1f} ms,"
+            f" {times.stale} stale; every path read afterwards in {times.checked:.0f} ms"
+        )
+    if pss:
+        print(f"{sizes.views} mounts: {pss[0]:.0f} MB PSS idle, {pss[1]:.0f} MB after find in each")
+    if cache is not None:
+        print(f"page cache for a second mount that reads the same {sizes.big_mb} MB: {cache:.0f} MB")
+    line = {
+        "workloads": rows,
+        "switch_ms": {str(count): _of(switches, count) for count in sizes.switches},
+        "pss_mb": {"idle_50": pss and round(pss[0], 1), "used_50": pss and round(pss[1], 1)},
+        "second_mount_cache_mb": None if cache is None else round(cache, 1),
+    }
+    print(json.dumps(line))
+
+
+def _of(switches: Mapping[int, SwitchTimes], count: int) -> float | None:
+    return round(switches[count].visible, 2) if count in switches else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
