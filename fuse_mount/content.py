@@ -77,7 +77,7 @@ def write(overlay: Overlay, node: File, data: bytes | memoryview, offset: int, d
     fd = descriptor(overlay, node)
     count = os.pwrite(fd, data, offset)
     if drop_setid:
-        _drop_setid(fd)
+        _drop_setid(overlay, node, fd)
     return count
 
 
@@ -96,16 +96,20 @@ def _let_go(node: File) -> None:
         node.fd = -1
 
 
-def _drop_setid(fd: int) -> None:
+def _drop_setid(overlay: Overlay, node: File, fd: int) -> None:
     mode = os.fstat(fd).st_mode
     if _without_setid(mode) != mode:
         os.fchmod(fd, _without_setid(mode) & 0o7777)
+        overlay.lost_setid(node)
 
 
-def _drop_setid_at(overlay: Overlay, path: bytes) -> None:
+def _drop_setid_at(overlay: Overlay, node: Node, path: bytes) -> None:
     found = overlay.upper.stat(path)
-    if found is not None and stat.S_ISREG(found.st_mode) and _without_setid(found.st_mode) != found.st_mode:
-        overlay.upper.chmod(path, _without_setid(found.st_mode))
+    if isinstance(node, File) and found is not None and stat.S_ISREG(found.st_mode):
+        without = _without_setid(found.st_mode)
+        if without != found.st_mode:
+            overlay.upper.chmod(path, without)
+            overlay.lost_setid(node)
 
 
 def _without_setid(mode: int) -> int:
@@ -122,11 +126,11 @@ def set_attr(overlay: Overlay, node: Node, new: NewAttr) -> None:
     else:
         overlay.copy_up(node)
     if isinstance(node, File) and node.gone:
-        _set_attr_open(node, new)
+        _set_attr_open(overlay, node, new)
         return
     path = node.path()
     if new.drop_setid:
-        _drop_setid_at(overlay, path)
+        _drop_setid_at(overlay, node, path)
     if new.uid is not None or new.gid is not None:
         overlay.upper.chown(path, _or_leave(new.uid), _or_leave(new.gid))
     if new.mode is not None:
@@ -135,10 +139,12 @@ def set_attr(overlay: Overlay, node: Node, new: NewAttr) -> None:
         overlay.upper.utime(path, *_times(overlay.attr(node), new))
 
 
-def _set_attr_open(node: File, new: NewAttr) -> None:
+def _set_attr_open(overlay: Overlay, node: File, new: NewAttr) -> None:
     if node.fd < 0:
         # A file without a name that nobody has open: there is nothing to keep.
         return
+    if new.drop_setid:
+        _drop_setid(overlay, node, node.fd)
     if new.uid is not None or new.gid is not None:
         os.fchown(node.fd, _or_leave(new.uid), _or_leave(new.gid))
     if new.mode is not None:

@@ -51,8 +51,12 @@ def create_nameless(overlay: Overlay, folder: Folder, mode: int, caller: Caller)
     """A new file without a name (O_TMPFILE)."""
     overlay.ensure_upper(folder)
     fd = overlay.upper.anonymous(mode)
-    if os.geteuid() == 0 and (caller.uid, caller.gid) != (0, 0):
-        os.fchown(fd, caller.uid, caller.gid)
+    if os.geteuid() == 0:
+        above = overlay.upper.stat(folder.path())
+        gid = above.st_gid if above is not None and above.st_mode & stat.S_ISGID else caller.gid
+        if (caller.uid, gid) != (0, 0):
+            os.fchown(fd, caller.uid, gid)
+            os.fchmod(fd, mode & 0o7777)  # chown drops set-id bits
     node = overlay.nodes.add_nameless(os.fstat(fd).st_ino)
     node.fd = fd
     return node

@@ -54,6 +54,8 @@ class Overlay:
         """Files that somebody has open for writing."""
         self.before_copy_up: Callable[[File], None] = lambda node: None
         """The engine's say before a lower file becomes an upper one; ESTALE makes the caller look it up again."""
+        self.lost_setid: Callable[[File], None] = lambda node: None
+        """Tells the engine that a file has lost set-id bits which whoever asked still believes in."""
 
     @property
     def layer(self) -> Layer:

@@ -46,7 +46,9 @@ class Opening:
         self.overlay = overlay
         self.passthrough = False
         overlay.before_copy_up = self._before_copy_up
+        overlay.lost_setid = self._lost_setid
         self._session: Session | None = None
+        self._distrusted: set[File] = set()
         self._stale: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._teller: threading.Thread | None = None
 
@@ -72,27 +74,38 @@ class Opening:
                 node.io = CACHED
         if node.io == PASSTHROUGH:
             if flags & _ACCMODE == _RDWR:
+                if not node.shared and node.lookups:
+                    # From now on it may be mapped and written without the mount's knowledge: its times are not to
+                    # be remembered, nor the ones that the kernel has.
+                    self._tell_later(node.ino)
                 node.shared += 1
             return OPEN_OUT.pack(handle, _PASSTHROUGH_FLAG, node.backing)
         return OPEN_OUT.pack(handle, _CACHE_FLAGS, 0)
 
     def release(self, node: File, flags: int, handle: int) -> None:
         """Close one handle; the registration stays until the kernel forgets the inode."""
-        shared = node.io == PASSTHROUGH and flags & _ACCMODE == _RDWR
-        if shared:
+        if node.io == PASSTHROUGH and flags & _ACCMODE == _RDWR:
             node.shared -= 1
         if content.release(self.overlay, node, flags):
             node.io = NONE
-        if shared:
-            # It may have been mapped and written without the mount's knowledge: its times are not what they were.
-            self._tell_later(node.ino)
+            if node in self._distrusted:
+                self.distrust(node)
 
     def validity(self, node: Node) -> int:
         """For how many seconds the kernel may keep a node's attributes."""
         return 0 if isinstance(node, File) and node.shared else FOREVER
 
+    def distrust(self, node: File) -> None:
+        """A file has got a set-id bit: what its registration took for granted is to be looked at again."""
+        if node.opens:
+            self._distrusted.add(node)
+        else:
+            self._distrusted.discard(node)
+            self._unregister(node)
+
     def forgotten(self, node: File) -> None:
         """Nobody holds the inode any more."""
+        self._distrusted.discard(node)
         self._unregister(node)
 
     def _kind(self, node: File, writing: bool) -> int:
@@ -134,6 +147,10 @@ class Opening:
         if not node.gone:
             self.overlay.detach(node)
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    def _lost_setid(self, node: File) -> None:
+        # The answer to a write or an open carries no attributes.
+        self._tell_later(node.ino)
 
     def _tell_later(self, ino: int) -> None:
         if self._teller is None:

@@ -22,6 +22,7 @@ _KILL_SUIDGID = int(Set.KILL_SUIDGID)
 
 _NOTHING = p.ENTRY_HEAD.pack(0, 0, FOREVER, 0, 0, 0) + bytes(p.ATTR.size)
 _EMPTY = b""
+_DROP_SETID = NewAttr(drop_setid=True)
 _U64 = 0xFFFFFFFFFFFFFFFF
 
 
@@ -176,6 +177,8 @@ class KernelOperations:
             drop_setid=bool(valid & _KILL_SUIDGID),
         )
         content.set_attr(self.overlay, node, new)
+        if valid & _MODE and mode & (stat.S_ISUID | stat.S_ISGID) and isinstance(node, File):
+            self.opening.distrust(node)
         return self._attr_out(node)
 
     def _statfs(self, request: Request) -> Reply:
@@ -195,11 +198,15 @@ class KernelOperations:
     # Content
 
     def _open(self, request: Request) -> Reply:
-        flags, _ = p.OPEN_IN.unpack_from(request.body)
-        return self.opening.open(self.overlay.nodes.file(request.node), flags, request.pid)
+        flags, more = p.OPEN_IN.unpack_from(request.body)
+        node = self.overlay.nodes.file(request.node)
+        opened = self.opening.open(node, flags, request.pid)
+        if more & p.OPEN_KILL_SUIDGID:
+            content.set_attr(self.overlay, node, _DROP_SETID)
+        return opened
 
     def _create(self, request: Request) -> Reply:
-        flags, mode, _, _ = p.CREATE_IN.unpack_from(request.body)
+        flags, mode, _, more = p.CREATE_IN.unpack_from(request.body)
         name = _name(request.body[p.CREATE_IN.size :])
         folder = self.overlay.nodes.folder(request.node)
         known = self.overlay.lookup(folder, name)
@@ -208,6 +215,8 @@ class KernelOperations:
             if flags & os.O_EXCL or not isinstance(known, File):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             opened = self.opening.open(known, flags)
+            if more & p.OPEN_KILL_SUIDGID:
+                content.set_attr(self.overlay, known, _DROP_SETID)
             return [self._entry(known), opened]
         node = entries.create(self.overlay, folder, name, mode, _caller(request))
         opened = self.opening.open(node, flags & ~os.O_TRUNC)
@@ -253,7 +262,9 @@ class KernelOperations:
 
     def _fallocate(self, request: Request) -> Reply:
         _, offset, length, mode, _ = p.FALLOCATE_IN.unpack_from(request.body)
-        content.allocate(self.overlay, self.overlay.nodes.file(request.node), mode, offset, length)
+        node = self.overlay.nodes.file(request.node)
+        content.allocate(self.overlay, node, mode, offset, length)
+        self._changed_by(request, node)
         return _EMPTY
 
     def _lseek(self, request: Request) -> Reply:
@@ -266,7 +277,13 @@ class KernelOperations:
         source, target = nodes.file(request.node), nodes.file(to_node)
         # The answer has 32 bits for the count.
         count = content.copy_range(self.overlay, source, at, target, to, min(length, 1 << 30))
+        self._changed_by(request, target)
         return p.WRITE_OUT.pack(count, 0)
+
+    def _changed_by(self, request: Request, node: File) -> None:
+        # Of these the kernel does not say whether set-id bits must go, as it does of writes.
+        if request.uid:
+            content.set_attr(self.overlay, node, _DROP_SETID)
 
     def _destroy(self, request: Request) -> Reply:
         self.overlay.log.sync()

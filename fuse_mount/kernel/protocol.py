@@ -105,6 +105,7 @@ class Set(IntFlag):
 
 
 WRITE_KILL_SUIDGID = 1 << 2
+OPEN_KILL_SUIDGID = 1 << 0
 FSYNC_DATA_ONLY = 1
 
 IN_HEADER = struct.Struct("<IIQQIIIHH")  # len, opcode, unique, nodeid, uid, gid, pid, extension words, padding
@@ -144,7 +145,7 @@ SETXATTR_IN = struct.Struct("<II")  # size, flags
 SETXATTR_EXT_IN = struct.Struct("<IIII")  # size, flags, setxattr flags, padding
 GETXATTR_IN = struct.Struct("<II")  # size, padding
 FALLOCATE_IN = struct.Struct("<QQQII")  # fh, offset, length, mode, padding
-LSEEK_IN = struct.Struct("<QQII")  # fh, offset, whence, padding
+LSEEK_IN = struct.Struct("<QqII")  # fh, offset, whence, padding
 LSEEK_OUT = struct.Struct("<Q")
 COPY_IN = struct.Struct("<QQQQQQQ")  # fh in, offset in, node out, fh out, offset out, length, flags
 DIRENT = struct.Struct("<QQII")  # ino, offset, name length, type; then the name, padded to 8
