@@ -5,6 +5,7 @@ import os
 import stat
 from dataclasses import dataclass
 
+from fuse_mount.entries import drop_orphan
 from fuse_mount.nodes import Attr, File, Folder, Node
 from fuse_mount.overlay import Overlay
 from fuse_mount.syscalls import fallocate
@@ -50,6 +51,7 @@ def release(overlay: Overlay, node: File, flags: int) -> bool:
     if node.opens:
         return False
     overlay.opened.discard(node)
+    drop_orphan(overlay, node)
     if node.fd >= 0 and not (node.gone and node.low is None):
         os.close(node.fd)
         node.fd = -1

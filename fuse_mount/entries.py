@@ -59,7 +59,21 @@ def create_nameless(overlay: Overlay, folder: Folder, mode: int, caller: Caller)
             os.fchmod(fd, mode & 0o7777)  # chown drops set-id bits
     node = overlay.nodes.add_nameless(os.fstat(fd).st_ino)
     node.fd = fd
+    keep_orphan(overlay, node)
     return node
+
+
+def keep_orphan(overlay: Overlay, node: File) -> None:
+    """Where a successor must find it, an open file that loses its last name gets a hidden one."""
+    if overlay.nodes.held is not None and not node.orphan:
+        node.orphan = overlay.upper.link_orphan(node.fd, node.real)
+
+
+def drop_orphan(overlay: Overlay, node: File) -> None:
+    """Nobody has it open any more, or it has a name again."""
+    if node.orphan:
+        overlay.upper.unlink_orphan(node.real)
+        node.orphan = False
 
 
 def mkdir(overlay: Overlay, folder: Folder, name: bytes, mode: int, caller: Caller) -> Folder:
@@ -97,6 +111,7 @@ def link(overlay: Overlay, node: File, folder: Folder, name: bytes) -> File:
     path = _room_for(overlay, folder, name)
     if node.gone:
         overlay.upper.link_open(node.fd, path)
+        drop_orphan(overlay, node)
     else:
         overlay.upper.link(node.path(), path)
     return _found(overlay, folder, name)
@@ -148,6 +163,7 @@ def drop_folder(overlay: Overlay, node: Folder) -> None:
     if node.parent is not None and node.parent.children.get(node.name) is node:
         del node.parent.children[node.name]
     node.gone, node.upper, node.listing = True, False, None
+    overlay.nodes.renamed(node)
     overlay.epoch += 1
 
 
@@ -180,11 +196,15 @@ def keep_for_holders(overlay: Overlay, node: File, folder: Folder, name: bytes) 
     if found is None:
         raise _fail(errno.ENOENT)
     known = 1 + len(node.aliases or ())
-    if node.fd < 0 and known == 1 and (node.opens or found.st_nlink > 1):
+    if node.fd >= 0 and known == 1 and node.opens:
+        keep_orphan(overlay, node)
+    elif node.fd < 0 and known == 1 and (node.opens or found.st_nlink > 1):
         if stat.S_ISREG(found.st_mode):
             node.fd = overlay.upper.open_file(path)
         else:
             node.fd = overlay.upper.open(path, os.O_PATH)
+        if node.opens:
+            keep_orphan(overlay, node)
     elif node.fd < 0 and found.st_nlink == 1:
         node.last = _without_links(found)
     if found.st_nlink == 1 and node.fd < 0 and overlay.nodes.by_real.get(node.real) is node:

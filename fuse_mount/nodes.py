@@ -9,7 +9,7 @@ import errno
 import os
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fuse_mount.lower import LowerRef, LowerStat
 
@@ -32,6 +32,7 @@ class Folder:
         "lower",
         "name",
         "parent",
+        "restored",
         "upper",
     )
 
@@ -52,6 +53,8 @@ class Folder:
         self.listed_in = -1
         """The overlay's epoch in which `listing` was made: in another one its references mean nothing."""
         self.gone = False
+        self.restored = False
+        """Whether it was made from what a predecessor left: how often the kernel looked it up then is not known."""
         self._path: bytes | None = None
 
     def path(self) -> bytes:
@@ -91,8 +94,10 @@ class File:
         "low",
         "name",
         "opens",
+        "orphan",
         "parent",
         "real",
+        "restored",
         "shared",
         "writers",
     )
@@ -109,6 +114,7 @@ class File:
         self.real = real
         """The upper file's inode number; 0 while it is lower."""
         self.lookups = 0
+        self.restored = False
         self.opens = 0
         self.writers = 0
         self.fd = -1
@@ -120,6 +126,8 @@ class File:
         """The engine's registration of the file behind it; 0: none."""
         self.gone = False
         """Whether no name leads to it any more."""
+        self.orphan = False
+        """Whether a hidden link keeps the content of a file that is gone, for a successor."""
         self.last: os.stat_result | None = None
         """What a file that is gone and not open looked like."""
 
@@ -153,6 +161,26 @@ class Attr(NamedTuple):
     blksize: int = 4096
 
 
+class Holding(Protocol):
+    """Where it is written down what a successor must know."""
+
+    def folder(self, node: Folder) -> None:
+        """A folder is held, or has another name, or none any more."""
+        ...
+
+    def file(self, node: File) -> None:
+        """An open file has become another, or has another name."""
+        ...
+
+    def move(self, node: Node, to: Folder, name: bytes) -> None:
+        """A node is about to be renamed: until the next word of it, it has either name."""
+        ...
+
+    def drop(self, ino: int) -> None:
+        """Nobody holds it any more."""
+        ...
+
+
 class Nodes:
     """The table of inodes."""
 
@@ -162,6 +190,7 @@ class Nodes:
         self.root.lookups = 1
         self.by_ino: dict[int, Node] = {ROOT: self.root}
         self.by_real: dict[int, File] = {}
+        self.held: Holding | None = None
         self._passing: list[int] | None = None
 
     @contextlib.contextmanager
@@ -203,7 +232,21 @@ class Nodes:
         """A folder that was just found."""
         ino = self._new(_number(b"d", parent.path_of(name)))
         node = self.by_ino[ino] = parent.children[name] = Folder(ino, parent, name, upper)
+        self.renamed(node)
         return node
+
+    def renames(self, node: Node, to: Folder, name: bytes) -> None:
+        """A node is about to be renamed."""
+        if self.held is not None and (isinstance(node, Folder) or node.opens):
+            self.held.move(node, to, name)
+
+    def renamed(self, node: Node) -> None:
+        """A node's identity has changed: a successor must know."""
+        if self.held is not None:
+            if isinstance(node, Folder):
+                self.held.folder(node)
+            elif node.opens:
+                self.held.file(node)
 
     def add_lower(self, parent: Folder, name: bytes, low: LowerStat) -> File:
         """A lower file that was just found; the same node as before if somebody still holds this very version."""
@@ -248,6 +291,7 @@ class Nodes:
             node.parent, node.name = node.aliases.pop()
         else:
             node.gone = True
+        self.renamed(node)
 
     def forget(self, ino: int, count: int) -> File | None:
         """The kernel lets go of some look-ups; returns a file that nobody holds any more."""
@@ -255,7 +299,7 @@ class Nodes:
         if node is None:
             return None
         node.lookups -= count
-        if node.lookups > 0 or ino == ROOT:
+        if node.lookups > 0 or ino == ROOT or (node.restored and node.lookups == 0):
             return None
         if isinstance(node, Folder):
             self._drop_folder(node)
@@ -277,8 +321,10 @@ class Nodes:
 
     def _drop_folder(self, node: Folder | None) -> None:
         # A folder stays while anything below it is held: their paths lead through it.
-        while node is not None and node.lookups <= 0 and not node.children and node.ino in self.by_ino:
+        while node is not None and node.lookups <= -node.restored and not node.children and node.ino in self.by_ino:
             del self.by_ino[node.ino]
+            if self.held is not None:
+                self.held.drop(node.ino)
             if node.parent is not None and node.parent.children.get(node.name) is node:
                 del node.parent.children[node.name]
             node = node.parent

@@ -174,7 +174,7 @@ class Overlay:
         found = os.fstat(node.fd) if node.fd >= 0 else node.last if node.gone else self.upper.stat(node.path())
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return _attr(node.ino, found, found.st_nlink)
+        return _attr(node.ino, found, found.st_nlink - node.orphan)
 
     def _folder_attr(self, node: Folder) -> Attr:
         if node.gone:
@@ -335,6 +335,7 @@ class Overlay:
         self.added(node.parent, node.name)
         node.low, node.real = None, real
         self.nodes.by_real[real] = node
+        self.nodes.renamed(node)
 
     def hold_open(self) -> None:
         """Before a switch: from now on the blobs of open files may go, so they are opened for good."""

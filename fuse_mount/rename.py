@@ -80,6 +80,7 @@ def _rename_file(
     def act() -> None:
         overlay.upper.rename(old_path, new_path)
 
+    overlay.nodes.renames(node, to, new)
     if changes:
         overlay.log.attempt(new_path, node.real, changes, act)
         overlay.epoch += 1
@@ -88,12 +89,12 @@ def _rename_file(
     overlay.note_removed(old_path)
     if isinstance(target, File):
         overlay.nodes.unname(target, to, new)
-    _rename_node(node, folder, name, to, new)
+    _rename_node(overlay, node, folder, name, to, new)
     overlay.removed_from(folder, name)
     overlay.added(to, new)
 
 
-def _rename_node(node: File, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
+def _rename_node(overlay: Overlay, node: File, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
     if folder.children.get(name) is node:
         del folder.children[name]
     if node.parent is folder and node.name == name:
@@ -101,6 +102,7 @@ def _rename_node(node: File, folder: Folder, name: bytes, to: Folder, new: bytes
     elif node.aliases and (folder, name) in node.aliases:
         node.aliases[node.aliases.index((folder, name))] = (to, new)
     to.children[new] = node
+    overlay.nodes.renamed(node)
 
 
 def origin_of(overlay: Overlay, node: File, folder: Folder, name: bytes, to: Folder, new: bytes) -> Origin | None:
@@ -156,6 +158,7 @@ def _rename_folder(overlay: Overlay, node: Folder, to: Folder, new: bytes, targe
     overlay.ensure_upper(to)
     old_path, new_path = node.path(), to.path_of(new)
     changes = _folder_changes(overlay, node, to, new)
+    overlay.nodes.renames(node, to, new)
     if node.upper:
 
         def act() -> None:
@@ -185,6 +188,7 @@ def _move_node(overlay: Overlay, node: Folder, to: Folder, new: bytes) -> None:
         del node.parent.children[node.name]
     node.move(to, new)
     to.children[new] = node
+    overlay.nodes.renamed(node)
     overlay.epoch += 1
 
 
@@ -243,6 +247,8 @@ def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, t
     changes += [("forget-origin", one), ("forget-origin", two), *bottoms]
     changes += [origin_change(path, o) for path, o in zip((b_path, a_path), origins, strict=True) if o is not None]
     real = overlay.upper.real(a_path)
+    overlay.nodes.renames(a, to, new)
+    overlay.nodes.renames(b, folder, name)
     overlay.log.attempt(b_path, real, changes, lambda: overlay.upper.rename(a_path, b_path, Rename.EXCHANGE))
     folder.children[name], to.children[new] = b, a
     overlay.added(folder, name)
@@ -254,4 +260,5 @@ def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, t
             node.parent, node.name = now
         elif node.aliases and was in node.aliases:
             node.aliases[node.aliases.index(was)] = now
+        overlay.nodes.renamed(node)
     overlay.epoch += 1

@@ -326,6 +326,7 @@ def _rename_node(overlay: Overlay, node: File | Folder, old: bytes, to: Folder, 
     else:
         node.parent, node.name = to, name
     to.children[name] = node
+    overlay.nodes.renamed(node)
     overlay.epoch += 1
 
 

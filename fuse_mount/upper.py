@@ -7,6 +7,7 @@ into being in `<state>/staging` and enters by rename, so that no reader sees hal
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from fuse_mount.beneath import Beneath
@@ -221,10 +222,34 @@ class Upper(Beneath):
             raise
         return fd, name
 
-    def clean(self) -> None:
-        """Remove what a crash left in the staging folder."""
+    def clean(self, orphans: Iterable[int] = ()) -> None:
+        """Remove what a crash left in the staging folder, but for these orphans."""
+        kept = {os.fsdecode(_orphan(real)) for real in orphans}
         for leftover in self.staging.iterdir():
-            leftover.unlink()
+            if leftover.name not in kept:
+                leftover.unlink()
+
+    # Orphans: files that somebody has open and that have no name any more
+
+    def link_orphan(self, fd: int, real: int) -> bool:
+        """Give an open file a hidden name; False if it can't have one."""
+        try:
+            os.link(f"/proc/self/fd/{fd}".encode(), _orphan(real), dst_dir_fd=self._stage, follow_symlinks=True)
+        except OSError:
+            return False
+        return True
+
+    def unlink_orphan(self, real: int) -> None:
+        """Take it away."""
+        self.unstage(_orphan(real))
+
+    def staged_orphan(self, real: int) -> bool:
+        """Whether there is one."""
+        return self.staged(_orphan(real))
+
+    def open_orphan(self, real: int) -> int:
+        """Open it by its hidden name."""
+        return os.open(_orphan(real), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._stage)
 
     # Durability
 
@@ -239,6 +264,10 @@ class Upper(Beneath):
     def sync_staging(self) -> None:
         """Make the staging folder's entries durable."""
         sync_folder(self.staging)
+
+
+def _orphan(real: int) -> bytes:
+    return b"orphan.%d" % real
 
 
 def process_mask() -> int:

@@ -6,6 +6,7 @@ the base), `staging/`, `update.json` while an update is under way, and `lock`.
 
 import contextlib
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from fuse_mount import observe
+from fuse_mount.handover import Handed, claim
+from fuse_mount.held import Held
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
@@ -21,6 +24,8 @@ from fuse_mount.nodes import File, Folder
 from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
+from fuse_mount.stand_in import serve_until_relieved
+from fuse_mount.successor import Taken, take_over
 from fuse_mount.switch import Stale
 from fuse_mount.update import Outcome, Updating
 from fuse_mount.upper import Upper
@@ -28,6 +33,8 @@ from syncd.blobs import Snapshot
 from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.view import Mine, Step, Update, View
+
+_log = logging.getLogger(__name__)
 
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
@@ -80,9 +87,12 @@ class OverlayView:
         snapshots: Callable[[CommitId], Snapshot],
         quiet_s: float,
         engine: str = "kernel",
+        handed: Handed | None = None,
     ) -> None:
-        """See `open_view`."""
+        """See `open_view`.  `handed`: stand in for a view whose process died."""
         self.root = root
+        self._state = state
+        self._stands_in = handed is not None
         self._snapshots = snapshots
         self._quiet_s = quiet_s
         self._engine_name = engine
@@ -90,7 +100,10 @@ class OverlayView:
         self._seen: Mapping[RelPath, Mine] = {}
         self._written: dict[RelPath, tuple[int, int]] = {}
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if handed is None and engine == "kernel":
+            handed = claim(state)
         self._lock = _locked(state)
+        self._taken: Taken | None = None
         self._upper = Upper(state / "upper", state / "staging")
         self._log = RecordLog(state / "layer.log", self._upper.real)
         self._journal = JournalFile(state)
@@ -100,10 +113,13 @@ class OverlayView:
         try:
             if self.base is not None:
                 self._show(snapshots(self.base))
+            if handed is not None:
+                self._taken = self._take_over(handed)
             self._finish_interrupted()
-            self._upper.clean()
+            self._upper.clean(node.real for node in self._overlay.opened if node.orphan)
             if self.base is not None:
-                _prepare_point(self.root)
+                if self._taken is None:
+                    _prepare_point(self.root)
                 self._mount()
         except BaseException:
             self.close()
@@ -244,10 +260,30 @@ class OverlayView:
         discard(self._upper, journal.steps)
         return outcome
 
+    def _take_over(self, handed: Handed) -> Taken | None:
+        """Go on with a mount whose process died; one that is gone, or of another place, is let go."""
+        try:
+            held = Held(handed.held)
+            if self.base is not None and held.minor and is_mounted(self.root):
+                return take_over(self._overlay, handed.device, held)
+            held.close()
+        except ValueError:
+            _log.warning("%s: what the last process held can't be read; the folder is mounted anew", self.root)
+        os.close(handed.device)
+        return None
+
+    def stand_in(self, handed: Handed) -> None:
+        """In a child of the process that died: serve its mount until somebody else does."""
+        view = OverlayView(self.root, self._state, self._snapshots, self._quiet_s, "kernel", handed)
+        if view.engine is not None:
+            serve_until_relieved(view.overlay, view.engine, view.close)
+
     def _mount(self) -> None:
         """Mount at an empty folder."""
         try:
             self._engine = self._started()
+            if isinstance(self._engine, KernelEngine) and not self._stands_in:
+                self._engine.keep_for_successor(self._state, self.stand_in)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.root.rmdir()
@@ -261,7 +297,8 @@ class OverlayView:
             from fuse_mount.mfusepy_engine import MfusepyEngine
 
             return MfusepyEngine(self._overlay, self.root)
-        return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0))
+        taken, self._taken = self._taken, None
+        return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0), taken)
 
 
 def _locked(state: Path) -> int:

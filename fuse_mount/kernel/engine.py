@@ -2,13 +2,19 @@
 
 import contextlib
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
+from fuse_mount.handover import Handed, Handover
+from fuse_mount.held import Held
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
 from fuse_mount.overlay import Overlay
+from fuse_mount.successor import Taken
 from fuse_mount.switch import Stale
+
+_START_S = 5.0
 
 _MANY = 500
 """Above so many stale names one message that makes all names be looked up again is cheaper."""
@@ -17,13 +23,35 @@ _MANY = 500
 class KernelEngine:
     """Serves one overlay at one folder."""
 
-    def __init__(self, overlay: Overlay, point: Path, options: MountOptions) -> None:
-        """Mount and begin to serve.  OSError if no mount can be had."""
+    def __init__(self, overlay: Overlay, point: Path, options: MountOptions, taken: Taken | None = None) -> None:
+        """Mount and begin to serve, or go on with what was taken over.  OSError if no mount can be had."""
         _raise_limit()
         self.point = point
-        self._operations = KernelOperations(overlay)
-        self.session = Session(open_mount(point, options), self._operations, overlay.lock)
+        self._overlay = overlay
+        self._handover: Handover | None = None
+        if taken is None:
+            self._held = overlay.nodes.held = Held()
+            device = open_mount(point, options)
+        else:
+            self._held, device = taken.held, taken.device
+        self._operations = KernelOperations(overlay, self._held)
+        self.session = Session(device, self._operations, overlay.lock, self._held)
         self.session.start()
+        for folder in taken.folders if taken else ():
+            self.session.inval_inode(folder)  # an update may have been finished in between
+
+    def keep_for_successor(self, state: Path, stand_in: Callable[[Handed], None]) -> None:
+        """From now on, if this process dies, `stand_in` serves the mount until `claim(state)` finds a successor.
+
+        Nothing happens where the kernel can't ask a successor what the dead process left unanswered (before 7.44).
+        """
+        self.session.ready.wait(_START_S)
+        agreement = self.session.agreement
+        if agreement is not None and agreement.resends:
+            self._handover = Handover(state, Handed(self.session.fd, self._held.fd), stand_in)
+        else:
+            with self._overlay.lock:
+                self._overlay.nodes.held = None
 
     def tell(self, stale: Stale) -> None:
         """Tell the kernel what a switch made wrong.  Not under the overlay's lock."""
@@ -46,6 +74,8 @@ class KernelEngine:
 
     def close(self) -> None:
         """Take the mount away."""
+        if self._handover is not None:
+            self._handover.end()
         close_mount(self.point)
         if not self.session.ended.wait(2.0):
             # Somebody is still inside.  He gets errors from now on: the state may be another process's soon.

@@ -16,9 +16,10 @@ import stat
 import threading
 
 from fuse_mount import content
+from fuse_mount.held import Held
 from fuse_mount.kernel.protocol import BACKING_CLOSE, BACKING_MAP, BACKING_OPEN, OPEN_OUT, Open
 from fuse_mount.kernel.session import Session
-from fuse_mount.nodes import File, Node
+from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import Overlay
 
 _log = logging.getLogger(__name__)
@@ -41,9 +42,10 @@ _PASSTHROUGH_FLAG = int(Open.PASSTHROUGH)
 class Opening:
     """Decides, and owns the registrations."""
 
-    def __init__(self, overlay: Overlay) -> None:
+    def __init__(self, overlay: Overlay, held: Held) -> None:
         """Passthrough is off until `begin` says otherwise."""
         self.overlay = overlay
+        self._held = held
         self.passthrough = False
         overlay.before_copy_up = self._before_copy_up
         overlay.lost_setid = self._lost_setid
@@ -72,13 +74,17 @@ class Opening:
             node.io = self._kind(node, writing)
             if node.io == PASSTHROUGH and not node.backing and not self._register(node):
                 node.io = CACHED
+        if node.io == PASSTHROUGH and flags & _ACCMODE == _RDWR:
+            if not node.shared and node.lookups:
+                # From now on it may be mapped and written without the mount's knowledge: its times are not to
+                # be remembered, nor the ones that the kernel has.
+                self._tell_later(node.ino)
+            node.shared += 1
+        if first:
+            self._held.file(node)
+        else:
+            self._held.count(node)
         if node.io == PASSTHROUGH:
-            if flags & _ACCMODE == _RDWR:
-                if not node.shared and node.lookups:
-                    # From now on it may be mapped and written without the mount's knowledge: its times are not to
-                    # be remembered, nor the ones that the kernel has.
-                    self._tell_later(node.ino)
-                node.shared += 1
             return OPEN_OUT.pack(handle, _PASSTHROUGH_FLAG, node.backing)
         return OPEN_OUT.pack(handle, _CACHE_FLAGS, 0)
 
@@ -90,6 +96,22 @@ class Opening:
             node.io = NONE
             if node in self._distrusted:
                 self.distrust(node)
+            self._closed(node)
+        else:
+            self._held.count(node)
+
+    def _closed(self, node: File) -> None:
+        if node.backing:
+            self._held.count(node)  # a registration is the inode's until it is forgotten
+        else:
+            self._held.drop(node.ino)
+        nodes = self.overlay.nodes
+        if self._held.is_crowded(len(nodes.by_ino)):
+            kept = list(nodes.by_ino.values())
+            self._held.rewrite(
+                (node for node in kept if isinstance(node, Folder)),
+                (node for node in kept if isinstance(node, File) and (node.opens or node.backing)),
+            )
 
     def validity(self, node: Node) -> int:
         """For how many seconds the kernel may keep a node's attributes."""
@@ -99,13 +121,17 @@ class Opening:
         """A file has got a set-id bit: what its registration took for granted is to be looked at again."""
         if node.opens:
             self._distrusted.add(node)
-        else:
-            self._distrusted.discard(node)
-            self._unregister(node)
+            return
+        self._distrusted.discard(node)
+        if node.backing:
+            self._held.drop(node.ino)
+        self._unregister(node)
 
     def forgotten(self, node: File) -> None:
         """Nobody holds the inode any more."""
         self._distrusted.discard(node)
+        if node.backing:
+            self._held.drop(node.ino)
         self._unregister(node)
 
     def _kind(self, node: File, writing: bool) -> int:

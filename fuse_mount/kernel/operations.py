@@ -7,7 +7,9 @@ import time
 
 from fuse_mount import content, entries
 from fuse_mount.content import NewAttr
+from fuse_mount.held import Held
 from fuse_mount.kernel import protocol as p
+from fuse_mount.kernel.again import carry_out_again
 from fuse_mount.kernel.opening import FOREVER, Opening
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
@@ -29,10 +31,10 @@ _U64 = 0xFFFFFFFFFFFFFFFF
 class KernelOperations:
     """The table of handlers over one overlay."""
 
-    def __init__(self, overlay: Overlay) -> None:
+    def __init__(self, overlay: Overlay, held: Held) -> None:
         """Handlers run on the session's thread, under the overlay's lock."""
         self.overlay = overlay
-        self.opening = Opening(overlay)
+        self.opening = Opening(overlay, held)
         self._ext_xattr = False
         self.handlers: dict[int, Handler] = {
             Op.LOOKUP: self._lookup,
@@ -75,6 +77,10 @@ class KernelOperations:
         """Take note of what the kernel can do."""
         self._ext_xattr = bool(agreement.flags & p.Init.SETXATTR_EXT)
         self.opening.begin(session, agreement.passthrough)
+
+    def again(self, request: Request, done: bool) -> Reply:
+        """See `again`."""
+        return carry_out_again(request, done, self.handlers[request.op], self._lookup, self._release)
 
     # Names
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from fuse_mount.held import Held
 from fuse_mount.kernel.protocol import (
     IN_HEADER,
     INIT_IN,
@@ -46,7 +47,10 @@ _WANTED = (
     | Init.SETXATTR_EXT
     | Init.INIT_EXT
     | Init.PASSTHROUGH
+    | Init.HAS_RESEND
 )
+RESENT = 1 << 63
+"""Marks the number of a request that is handed out again (FUSE_UNIQUE_RESEND)."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,11 @@ class Agreement:
         """Whether one message can make all names be looked up again."""
         return self.minor >= _EPOCH_MINOR
 
+    @property
+    def resends(self) -> bool:
+        """Whether a successor is told what was not answered, and can have all names looked up again."""
+        return self.epochs and bool(self.flags & Init.HAS_RESEND)
+
 
 class Operations(Protocol):
     """What answers requests."""
@@ -94,12 +103,18 @@ class Operations(Protocol):
         """Called once, before the first request."""
         ...
 
+    def again(self, request: "Request", done: bool) -> "Reply":
+        """Answer a request that a predecessor had begun (`done`: and carried out) when it died."""
+        ...
+
 
 class Session:
     """Serves one descriptor of /dev/fuse until the mount goes away."""
 
-    def __init__(self, fd: int, operations: Operations, lock: threading.RLock, stack_depth: int = 1) -> None:
-        """Takes the descriptor over.  `lock` is held around every handler."""
+    def __init__(
+        self, fd: int, operations: Operations, lock: threading.RLock, held: Held, stack_depth: int = 1
+    ) -> None:
+        """Takes the descriptor over.  `lock` is held around every handler; `held` may be a predecessor's."""
         self.fd = fd
         self.requests = 0
         """Counts requests, for those who promise that there are none."""
@@ -111,10 +126,18 @@ class Session:
         self._handlers = operations.handlers
         self._lock = lock
         self._stack_depth = stack_depth
+        self._held = held
+        self._begun, self._done = held.doing, held.done
         self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve; what a predecessor was asked and did not answer is asked again."""
+        if self._held.minor:
+            self.agreement = Agreement(self._held.minor, Init(self._held.flags))
+            self._operations.begin(self, self.agreement)
+            self._tell(Notify.RESEND, b"")
+            self.inc_epoch()
+            self.ready.set()
         self._thread.start()
 
     def refuse(self) -> None:
@@ -173,7 +196,7 @@ class Session:
         request.body = view[_HEADER:size]
         reply: Reply = None
         code = 0
-        handler = self._handlers.get(op)
+        handler, held = self._handlers.get(op), self._held
         try:
             if handler is None:
                 if op == _INIT:
@@ -184,8 +207,16 @@ class Session:
                 with self._lock:
                     if self.closed:
                         code = errno.ENODEV
+                    elif self._begun and unique & ~RESENT == self._begun:
+                        self._begun = 0
+                        reply = self._operations.again(request, self._done)
+                    elif op in _UNANSWERED:
+                        # They may overtake a request that is asked again, whose number must stay on record.
+                        handler(request)
                     else:
+                        held.begins(unique)
                         reply = handler(request)
+                        held.ends()
         except OSError as error:
             code = error.errno or errno.EIO
         except Exception:  # noqa: BLE001 - the supervising loop: one bad request must not end the mount
@@ -222,6 +253,7 @@ class Session:
             offered |= Init(int.from_bytes(body[INIT_IN.size : INIT_IN.size + 4], "little") << 32)
         agreed = _WANTED & offered
         self.agreement = Agreement(min(minor, _NEWEST_MINOR), agreed)
+        self._held.agree(self.agreement.minor, int(agreed))
         self._operations.begin(self, self.agreement)
         self.ready.set()
         return INIT_OUT.pack(

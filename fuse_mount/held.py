@@ -1,0 +1,208 @@
+"""What the kernel holds of us, written down where a crash does not reach: numbers of folders, and open files.
+
+A successor that is handed the mount's descriptor must know what each number in the kernel's requests
+means.  Names need no record: the kernel looks them up again, and numbers come from what they name.
+But a folder that somebody stands in, and a file that somebody has open, are asked for by number alone.
+
+The table is memory shared with whoever keeps the descriptor: an append-only log of records that is
+rewritten when most of it is dead.  It outlives the process, not the machine: after a reboot there is no mount.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fuse_mount.lower import LowerStat
+from fuse_mount.nodes import File, Folder
+
+_MAGIC = 0x31444C4548  # "HELD1"
+_HEADER = struct.Struct("<QIIQQQQ")
+# magic, where the log begins and ends, the request under way, the last that was done, minor version and flags agreed on
+_SPAN, _NUMBER, _AGREED = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QQ")
+_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT = 8, 16, 24, 32
+_START = 64
+_ROOM = 64 << 10
+
+_RECORD = struct.Struct("<BBHQQ")  # kind, flags, length of what follows, ino, parent's ino
+_COUNTS = struct.Struct("<IIIIi")  # opens, writers, shared, kind of I/O, registration
+_LOW = struct.Struct(
+    "<IQqiiQBQ"
+)  # mode, size, mtime, uid, gid, rdev, is blob, length of the version; then version, name
+_REAL = struct.Struct("<Q")  # the upper file's inode number; then its name
+
+_FOLDER, _FILE, _COUNT, _DROP, _MOVE = 1, 2, 3, 4, 5
+_GONE, _IS_LOW = 1, 2
+
+
+@dataclass(slots=True)
+class HeldFolder:
+    """A folder that the kernel may ask for by number."""
+
+    parent: int
+    name: bytes
+    gone: bool
+
+
+@dataclass(slots=True)
+class HeldFile:
+    """A file that somebody has open."""
+
+    parent: int
+    name: bytes
+    gone: bool
+    low: LowerStat | None
+    real: int
+    opens: int = 0
+    writers: int = 0
+    shared: int = 0
+    io: int = 0
+    backing: int = 0
+
+
+class Held:
+    """The table, of one serving process; the caller holds the overlay's lock."""
+
+    def __init__(self, fd: int = -1) -> None:
+        """Take over the memory of `fd`, and read what a predecessor left in it; without one, begin."""
+        fresh = fd < 0
+        self.fd = os.memfd_create("held", os.MFD_CLOEXEC) if fresh else fd
+        if fresh:
+            os.ftruncate(self.fd, _ROOM)
+        self._map = mmap.mmap(self.fd, 0)
+        self.folders: dict[int, HeldFolder] = {}
+        self.files: dict[int, HeldFile] = {}
+        self.moves: dict[int, tuple[int, bytes]] = {}
+        """What a predecessor left; `moves` are renames that it began, and may have carried out."""
+        if fresh:
+            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0)
+        magic, self._begin, self._end, self.doing, done, self.minor, self.flags = _HEADER.unpack_from(self._map)
+        self.done = self.doing == done
+        if magic != _MAGIC or not _START <= self._begin <= self._end <= len(self._map):
+            raise ValueError("not a table of what is held")
+        self._read()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._map.close()
+        os.close(self.fd)
+
+    # The conversation
+
+    def agree(self, minor: int, flags: int) -> None:
+        """What the kernel and we agreed on; a successor is not asked again."""
+        self.minor, self.flags = minor, flags
+        _AGREED.pack_into(self._map, _AGREED_AT, minor, flags)
+
+    def begins(self, unique: int) -> None:
+        """A request is about to be carried out."""
+        self.doing = unique
+        _NUMBER.pack_into(self._map, _DOING_AT, unique)
+
+    def ends(self) -> None:
+        """It is carried out, and about to be answered."""
+        _NUMBER.pack_into(self._map, _DONE_AT, self.doing)
+
+    # Records
+
+    def folder(self, node: Folder) -> None:
+        """A folder is held, or has another name, or none any more."""
+        self._put(_folder_record(node))
+
+    def file(self, node: File) -> None:
+        """A file is opened first, or has become another."""
+        self._put(_file_record(node))
+
+    def move(self, node: Folder | File, to: Folder, name: bytes) -> None:
+        """A node is about to be renamed: until the next word of it, it has either name."""
+        self._put(_RECORD.pack(_MOVE, 0, len(name), node.ino, to.ino) + name)
+
+    def count(self, node: File) -> None:
+        """It is opened or closed once more."""
+        self._put(_RECORD.pack(_COUNT, 0, _COUNTS.size, node.ino, 0) + _counts(node))
+
+    def drop(self, ino: int) -> None:
+        """Nobody has it open any more, or the kernel let the folder go."""
+        self._put(_RECORD.pack(_DROP, 0, 0, ino, 0))
+
+    def is_crowded(self, live: int) -> bool:
+        """Whether most of the log is dead, where `live` records would do."""
+        return bool(self._end > self._begin + _ROOM + 128 * live)
+
+    def rewrite(self, folders: Iterable[Folder], files: Iterable[File]) -> None:
+        """Begin the log anew with what is held now; until the last line the old one counts."""
+        records = [*map(_folder_record, folders), *map(_file_record, files)]
+        size = sum(map(len, records))
+        begin = _START if size <= self._begin - _START else self._end
+        self._reserve(begin + size)
+        self._map[begin : begin + size] = b"".join(records)
+        self._begin, self._end = begin, begin + size
+        _SPAN.pack_into(self._map, _SPAN_AT, begin, begin + size)
+
+    def _put(self, record: bytes) -> None:
+        end = self._end + len(record)
+        if end > len(self._map):
+            self._reserve(end)
+        self._map[self._end : end] = record
+        # The record counts from here on: a kill before this line leaves the table as it was.
+        _SPAN.pack_into(self._map, _SPAN_AT, self._begin, end)
+        self._end = end
+
+    def _reserve(self, size: int) -> None:
+        while len(self._map) < size:
+            self._map.resize(2 * len(self._map))
+
+    def _read(self) -> None:
+        at = self._begin
+        while at < self._end:
+            kind, flags, length, ino, parent = _RECORD.unpack_from(self._map, at)
+            tail = self._map[at + _RECORD.size : at + _RECORD.size + length]
+            at += _RECORD.size + length
+            gone = bool(flags & _GONE)
+            if kind == _MOVE:
+                self.moves[ino] = parent, tail
+                continue
+            self.moves.pop(ino, None)
+            if kind == _FOLDER:
+                self.folders[ino] = HeldFolder(parent, tail, gone)
+            elif kind == _FILE:
+                self.files[ino] = _file(parent, gone, bool(flags & _IS_LOW), tail)
+            elif kind == _COUNT and ino in self.files:
+                file = self.files[ino]
+                file.opens, file.writers, file.shared, file.io, file.backing = _COUNTS.unpack(tail)
+            elif kind == _DROP:
+                self.folders.pop(ino, None)
+                self.files.pop(ino, None)
+
+
+def _counts(node: File) -> bytes:
+    return _COUNTS.pack(node.opens, node.writers, node.shared, node.io, node.backing)
+
+
+def _folder_record(node: Folder) -> bytes:
+    parent = node.parent.ino if node.parent is not None else 0
+    return _RECORD.pack(_FOLDER, _GONE if node.gone else 0, len(node.name), node.ino, parent) + node.name
+
+
+def _file_record(node: File) -> bytes:
+    low, flags = node.low, _GONE if node.gone else 0
+    if low is None:
+        tail = _counts(node) + _REAL.pack(node.real) + node.name
+    else:
+        flags |= _IS_LOW
+        numbers = _LOW.pack(low.mode, low.size, low.mtime_ns, low.uid, low.gid, low.rdev, low.is_blob, len(low.version))
+        tail = _counts(node) + numbers + low.version + node.name
+    return _RECORD.pack(_FILE, flags, len(tail), node.ino, node.parent.ino) + tail
+
+
+def _file(parent: int, gone: bool, is_low: bool, tail: bytes) -> HeldFile:
+    counts = _COUNTS.unpack_from(tail)
+    rest = tail[_COUNTS.size :]
+    if not is_low:
+        (real,) = _REAL.unpack_from(rest)
+        return HeldFile(parent, rest[_REAL.size :], gone, None, real, *counts)
+    mode, size, mtime_ns, uid, gid, rdev, is_blob, length = _LOW.unpack_from(rest)
+    rest = rest[_LOW.size :]
+    low = LowerStat(mode, size, mtime_ns, rest[:length], uid, gid, rdev, bool(is_blob))
+    return HeldFile(parent, rest[length:], gone, low, 0, *counts)

@@ -1,0 +1,109 @@
+"""Taking over a mount from a process that died: the nodes that the kernel still asks for by number.
+
+All else is found again by name, under the same numbers.
+"""
+
+import stat
+from dataclasses import dataclass
+
+from fuse_mount.entries import drop_orphan
+from fuse_mount.held import Held, HeldFile
+from fuse_mount.nodes import File, Folder
+from fuse_mount.overlay import Overlay
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A mount that is taken over."""
+
+    device: int
+    held: Held
+    folders: list[int]
+    """Numbers of folders that the kernel knows."""
+
+
+_DEPTH = 4096
+"""More folders above one another than a path can have: the table is damaged."""
+
+
+def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
+    """Make the nodes that `held` tells of, and write down in it from now on."""
+    nodes = overlay.nodes
+    nodes.held = None  # nothing here is news
+    for ino in held.folders:
+        _folder(overlay, held, ino, _DEPTH)
+    for ino, file in held.files.items():
+        _file(overlay, held, ino, file)
+    folders = list(held.folders)
+    held.folders, held.files, held.moves = {}, {}, {}
+    nodes.held = held
+    return Taken(device, held, folders)
+
+
+def _folder(overlay: Overlay, held: Held, ino: int, depth: int) -> Folder | None:
+    nodes = overlay.nodes
+    known = nodes.by_ino.get(ino)
+    if known is not None:
+        return known if isinstance(known, Folder) else None
+    record = held.folders.get(ino)
+    if record is None or depth == 0:
+        return None
+    places = [(record.parent, record.name)] if not record.gone else []
+    if ino in held.moves:
+        places.append(held.moves[ino])
+    for parent_ino, name in places:
+        parent = _folder(overlay, held, parent_ino, depth - 1)
+        if parent is not None and not parent.gone and name not in parent.children:
+            folder = Folder(ino, parent, name, False)
+            found = overlay.upper.stat(folder.path())
+            folder.upper = found is not None and stat.S_ISDIR(found.st_mode)
+            if folder.upper or (found is None and overlay.lower_of(folder) is not None):
+                parent.children[name] = folder
+                break
+    else:
+        folder = Folder(ino, nodes.root, record.name, False)
+        folder.gone = True
+    folder.restored = True
+    nodes.by_ino[ino] = folder
+    return folder
+
+
+def _file(overlay: Overlay, held: Held, ino: int, record: HeldFile) -> None:
+    nodes = overlay.nodes
+    node = File(ino, nodes.root, record.name, record.low, record.real)
+    node.gone = True
+    places = [(record.parent, record.name)] if not record.gone else []
+    if ino in held.moves:
+        places.append(held.moves[ino])
+    for parent_ino, name in places:
+        parent = _folder(overlay, held, parent_ino, _DEPTH)
+        if parent is not None and not parent.gone and _is_there(overlay, node, parent, name):
+            node.parent, node.name, node.gone = parent, name, False
+            parent.children.setdefault(name, node)
+            break
+    node.restored = True
+    node.opens, node.writers, node.shared = record.opens, record.writers, record.shared
+    node.io, node.backing = record.io, record.backing
+    nodes.by_ino[ino] = node
+    if node.low is None:
+        nodes.by_real[node.real] = node
+        node.orphan = overlay.upper.staged_orphan(node.real)
+        if node.gone and node.orphan:
+            node.fd = overlay.upper.open_orphan(node.real)
+        elif node.orphan:
+            drop_orphan(overlay, node)  # its name was about to be taken away
+    if node.opens:
+        overlay.opened.add(node)
+    if node.writers:
+        overlay.writing.add(node)
+
+
+def _is_there(overlay: Overlay, node: File, parent: Folder, name: bytes) -> bool:
+    """Whether a name leads to this very file: an update may have been finished meanwhile."""
+    path = parent.path_of(name)
+    if node.low is None:
+        return overlay.upper.real(path) == node.real
+    if path in overlay.layer.hidden or overlay.upper.stat(path) is not None:
+        return False
+    ref = overlay.below(parent, name)
+    return ref is not None and overlay.lower.stat(ref) == node.low
