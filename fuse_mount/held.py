@@ -18,15 +18,16 @@ from fuse_mount.lower import LowerStat
 from fuse_mount.nodes import File, Folder
 
 _MAGIC = 0x31444C4548  # "HELD1"
-_HEADER = struct.Struct("<QIIQQQQ")
-# magic, where the log begins and ends, the request under way, the last that was done, minor version and flags agreed on
+_HEADER = struct.Struct("<QIIQQQQQ")
+# magic, where the log begins and ends, the request under way, the last that was done, minor version and flags
+# agreed on, how many processes have served the mount
 _SPAN, _NUMBER, _AGREED = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QQ")
-_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT = 8, 16, 24, 32
+_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT, _AGE_AT = 8, 16, 24, 32, 48
 _START = 64
 _ROOM = 64 << 10
 
 _RECORD = struct.Struct("<BBHQQ")  # kind, flags, length of what follows, ino, parent's ino
-_COUNTS = struct.Struct("<IIIIi")  # opens, writers, shared, kind of I/O, registration
+_COUNTS = struct.Struct("<IIIIiQ")  # opens, writers, shared, kind of I/O, registration, number shown
 _LOW = struct.Struct(
     "<IQqiiQBQ"
 )  # mode, size, mtime, uid, gid, rdev, is blob, length of the version; then version, name
@@ -59,6 +60,7 @@ class HeldFile:
     shared: int = 0
     io: int = 0
     backing: int = 0
+    number: int = 0
 
 
 class Held:
@@ -76,8 +78,10 @@ class Held:
         self.moves: dict[int, tuple[int, bytes]] = {}
         """What a predecessor left; `moves` are renames that it began, and may have carried out."""
         if fresh:
-            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0)
-        magic, self._begin, self._end, self.doing, done, self.minor, self.flags = _HEADER.unpack_from(self._map)
+            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0, 0)
+        magic, self._begin, self._end, self.doing, done, self.minor, self.flags, self.age = _HEADER.unpack_from(
+            self._map
+        )
         self.done = self.doing == done
         if magic != _MAGIC or not _START <= self._begin <= self._end <= len(self._map):
             raise ValueError("not a table of what is held")
@@ -94,6 +98,11 @@ class Held:
         """What the kernel and we agreed on; a successor is not asked again."""
         self.minor, self.flags = minor, flags
         _AGREED.pack_into(self._map, _AGREED_AT, minor, flags)
+
+    def age_by_one(self) -> None:
+        """Another process serves the mount."""
+        self.age += 1
+        _NUMBER.pack_into(self._map, _AGE_AT, self.age)
 
     def begins(self, unique: int) -> None:
         """A request is about to be carried out."""
@@ -170,14 +179,14 @@ class Held:
                 self.files[ino] = _file(parent, gone, bool(flags & _IS_LOW), tail)
             elif kind == _COUNT and ino in self.files:
                 file = self.files[ino]
-                file.opens, file.writers, file.shared, file.io, file.backing = _COUNTS.unpack(tail)
+                file.opens, file.writers, file.shared, file.io, file.backing, file.number = _COUNTS.unpack(tail)
             elif kind == _DROP:
                 self.folders.pop(ino, None)
                 self.files.pop(ino, None)
 
 
 def _counts(node: File) -> bytes:
-    return _COUNTS.pack(node.opens, node.writers, node.shared, node.io, node.backing)
+    return _COUNTS.pack(node.opens, node.writers, node.shared, node.io, node.backing, node.number)
 
 
 def _folder_record(node: Folder) -> bytes:

@@ -93,6 +93,7 @@ class File:
         "lookups",
         "low",
         "name",
+        "number",
         "opens",
         "orphan",
         "parent",
@@ -102,9 +103,13 @@ class File:
         "writers",
     )
 
-    def __init__(self, ino: int, parent: Folder, name: bytes, low: LowerStat | None, real: int) -> None:
+    def __init__(
+        self, ino: int, parent: Folder, name: bytes, low: LowerStat | None, real: int, number: int = 0
+    ) -> None:
         """A new one, held by nobody yet."""
         self.ino = ino
+        self.number = number or ino
+        """What stat(2) shows; `ino` differs from it once another process has served the mount."""
         self.parent = parent
         self.name = name
         self.aliases: list[tuple[Folder, bytes]] | None = None
@@ -191,6 +196,8 @@ class Nodes:
         self.by_ino: dict[int, Node] = {ROOT: self.root}
         self.by_real: dict[int, File] = {}
         self.held: Holding | None = None
+        self.salt = 0
+        """Keeps the numbers of this process apart from those under which a predecessor's files may be forgotten yet."""
         self._passing: list[int] | None = None
 
     @contextlib.contextmanager
@@ -251,13 +258,13 @@ class Nodes:
     def add_lower(self, parent: Folder, name: bytes, low: LowerStat) -> File:
         """A lower file that was just found; the same node as before if somebody still holds this very version."""
         ino = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
-        held = self.by_ino.get(ino)
+        held = self.by_ino.get(ino ^ self.salt)
         if isinstance(held, File) and held.low == low and held.gone and held.name == name and held.parent is parent:
             held.gone = False
             node = held
         else:
-            ino = self._new(ino)
-            node = self.by_ino[ino] = File(ino, parent, name, low, 0)
+            number, ino = ino, self._new(ino ^ self.salt)
+            node = self.by_ino[ino] = File(ino, parent, name, low, 0, number)
         parent.children[name] = node
         return node
 
@@ -265,8 +272,8 @@ class Nodes:
         """An upper file that was just found, or another name of one that is held."""
         node = self.by_real.get(real)
         if node is None:
-            ino = self._new(real)
-            node = self.by_ino[ino] = self.by_real[real] = File(ino, parent, name, None, real)
+            ino = self._new(real ^ self.salt)
+            node = self.by_ino[ino] = self.by_real[real] = File(ino, parent, name, None, real, real)
         elif node.gone:
             node.gone, node.parent, node.name = False, parent, name
         elif node.parent is not parent or node.name != name:
@@ -276,8 +283,8 @@ class Nodes:
 
     def add_nameless(self, real: int) -> File:
         """An upper file that was made without a name."""
-        ino = self._new(real)
-        node = self.by_ino[ino] = self.by_real[real] = File(ino, self.root, b"", None, real)
+        ino = self._new(real ^ self.salt)
+        node = self.by_ino[ino] = self.by_real[real] = File(ino, self.root, b"", None, real, real)
         node.gone = True
         return node
 

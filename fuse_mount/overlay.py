@@ -159,7 +159,7 @@ class Overlay:
         if node.low is not None:
             low = node.low
             return Attr(
-                node.ino,
+                node.number,
                 low.mode,
                 0 if node.gone else 1,
                 low.uid if low.uid >= 0 else self.owner.uid,
@@ -174,7 +174,7 @@ class Overlay:
         found = os.fstat(node.fd) if node.fd >= 0 else node.last if node.gone else self.upper.stat(node.path())
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return _attr(node.ino, found, found.st_nlink - node.orphan)
+        return _attr(node.number, found, found.st_nlink - node.orphan)
 
     def _folder_attr(self, node: Folder) -> Attr:
         if node.gone:

@@ -22,6 +22,8 @@ class Taken:
     """Numbers of folders that the kernel knows."""
 
 
+_SALT_AT, _AGES = 48, 0x3FFF
+"""Above the inode numbers of disks, and below the bit that marks a lower entry's."""
 _DEPTH = 4096
 """More folders above one another than a path can have: the table is damaged."""
 
@@ -35,7 +37,13 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
     for ino, file in held.files.items():
         _file(overlay, held, ino, file)
     folders = list(held.folders)
+    held.age_by_one()
+    nodes.salt = (held.age & _AGES) << _SALT_AT
     held.folders, held.files, held.moves = {}, {}, {}
+    held.rewrite(
+        (node for node in nodes.by_ino.values() if isinstance(node, Folder)),
+        (node for node in nodes.by_ino.values() if isinstance(node, File)),
+    )
     nodes.held = held
     return Taken(device, held, folders)
 
@@ -70,7 +78,7 @@ def _folder(overlay: Overlay, held: Held, ino: int, depth: int) -> Folder | None
 
 def _file(overlay: Overlay, held: Held, ino: int, record: HeldFile) -> None:
     nodes = overlay.nodes
-    node = File(ino, nodes.root, record.name, record.low, record.real)
+    node = File(ino, nodes.root, record.name, record.low, record.real, record.number)
     node.gone = True
     places = [(record.parent, record.name)] if not record.gone else []
     if ino in held.moves:
@@ -86,8 +94,9 @@ def _file(overlay: Overlay, held: Held, ino: int, record: HeldFile) -> None:
     node.io, node.backing = record.io, record.backing
     nodes.by_ino[ino] = node
     if node.low is None:
-        nodes.by_real[node.real] = node
         node.orphan = overlay.upper.staged_orphan(node.real)
+        if not node.gone or node.orphan:
+            nodes.by_real[node.real] = node  # else its inode number may be another file's by now
         if node.gone and node.orphan:
             node.fd = overlay.upper.open_orphan(node.real)
         elif node.orphan:

@@ -327,7 +327,7 @@ class KernelOperations:
                 attr = self.overlay.attr(node)
             except FileNotFoundError:
                 continue
-            dirent = _dirent(node.ino, cookie, name, attr.mode)
+            dirent = _dirent(attr.ino, cookie, name, attr.mode)
             if plus:
                 node.lookups += 1
                 valid = self.opening.validity(node)
