@@ -60,7 +60,15 @@ class Folder:
     def path(self) -> bytes:
         """Where it is now."""
         if self._path is None:
-            self._path = self.parent.path_of(self.name) if self.parent is not None else b""
+            # From the top down, and without recursion: folders may lie a thousand deep.
+            unknown: list[Folder] = []
+            above: Folder | None = self
+            while above is not None and above._path is None:
+                unknown.append(above)
+                above = above.parent
+            for each in reversed(unknown):
+                each._path = each.parent.path_of(each.name) if each.parent is not None else b""
+            assert self._path is not None
         return self._path
 
     def move(self, parent: "Folder", name: bytes) -> None:
@@ -69,10 +77,11 @@ class Folder:
         self._forget_path()
 
     def _forget_path(self) -> None:
-        self._path = None
-        for child in self.children.values():
-            if isinstance(child, Folder):
-                child._forget_path()
+        todo = [self]
+        while todo:
+            each = todo.pop()
+            each._path = None
+            todo.extend(child for child in each.children.values() if isinstance(child, Folder))
 
     def path_of(self, name: bytes) -> bytes:
         """The path of an entry."""

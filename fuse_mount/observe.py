@@ -141,7 +141,7 @@ class Observer:
             waiting, hidden, redirects = list(self.waiting), list(layer.hidden), dict(layer.redirects)
         yield from waiting
         # The walk needs no lock: what is changed meanwhile is looked at again before anything is done to it.
-        yield from self._uppers(b"", 0)
+        yield from self._uppers()
         for path in hidden:
             yield from files_at(self.manifest, os.fsdecode(path))
         for path, lower in redirects.items():
@@ -150,27 +150,30 @@ class Observer:
             for file in files_at(self.manifest, there):
                 yield RelPath(here + file[len(there) :])
 
-    def _uppers(self, folder: bytes, index: int | None) -> Iterator[RelPath]:
-        """What lies in the upper, and what of the commit it stands on; `index` is the commit's folder there."""
-        try:
-            names = self.overlay.upper.names(folder)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            return
-        for name, is_folder in names:
-            if name.startswith(_REMOVED):
+    def _uppers(self) -> Iterator[RelPath]:
+        """What lies in the upper, and what of the commit it stands on."""
+        todo: list[tuple[bytes, int | None]] = [(b"", 0)]  # folders, and the commit's folder there
+        while todo:
+            folder, index = todo.pop()
+            try:
+                names = self.overlay.upper.names(folder)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
                 continue
-            path = folder + b"/" + name if folder else name
-            where = RelPath(os.fsdecode(path))
-            below = None if index is None else self.manifest.child(index, name)
-            stands_on_folder = below is not None and self.manifest.record(below).is_folder
-            if is_folder:
-                yield from self._uppers(path, below if stands_on_folder else None)
-                if below is not None and not stands_on_folder:
+            for name, is_folder in names:
+                if name.startswith(_REMOVED):
+                    continue
+                path = folder + b"/" + name if folder else name
+                where = RelPath(os.fsdecode(path))
+                below = None if index is None else self.manifest.child(index, name)
+                stands_on_folder = below is not None and self.manifest.record(below).is_folder
+                if is_folder:
+                    todo.append((path, below if stands_on_folder else None))
+                    if below is not None and not stands_on_folder:
+                        yield where
+                else:
                     yield where
-            else:
-                yield where
-                if stands_on_folder:
-                    yield from files_at(self.manifest, where)
+                    if stands_on_folder:
+                        yield from files_at(self.manifest, where)
 
 
 def files_at(manifest: Manifest, path: str) -> Iterator[RelPath]:

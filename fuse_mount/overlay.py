@@ -67,9 +67,21 @@ class Overlay:
     def lower_of(self, folder: Folder) -> LowerRef | None:
         """The lower folder below a folder; None if nothing shows through."""
         if folder.epoch != self.epoch:
+            above = folder.parent
+            if above is not None and above.epoch != self.epoch:
+                # From the top down, so that nothing recurses: folders may lie a thousand deep.
+                for each in reversed(self._stale(above)):
+                    self.lower_of(each)
             folder.lower = self._resolve(folder)
             folder.epoch = self.epoch
         return folder.lower
+
+    def _stale(self, folder: Folder | None) -> list[Folder]:
+        out: list[Folder] = []
+        while folder is not None and folder.epoch != self.epoch:
+            out.append(folder)
+            folder = folder.parent
+        return out
 
     def _resolve(self, folder: Folder) -> LowerRef | None:
         if folder.parent is None:
@@ -270,7 +282,13 @@ class Overlay:
             return
         if folder.gone or folder.parent is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        self.ensure_upper(folder.parent)
+        missing: list[Folder] = []
+        above: Folder | None = folder.parent
+        while above is not None and not above.upper:
+            missing.append(above)
+            above = above.parent
+        for each in reversed(missing):
+            self.ensure_upper(each)
         lower, path = self.lower_of(folder), folder.path()
         if lower is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))

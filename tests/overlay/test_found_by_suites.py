@@ -141,3 +141,27 @@ def test_a_file_without_a_name_belongs_to_its_folders_group(home: Path) -> None:
     with open(os.open(home / "folder", os.O_TMPFILE | os.O_RDWR, 0o644), "rb") as nameless:
         assert os.fstat(nameless.fileno()).st_gid == NOBODY
         assert os.fstat(nameless.fileno()).st_mode & 0o7777 == 0o644
+
+
+def test_folders_may_lie_a_thousand_deep(home: Path, student: Mounted) -> None:
+    was = os.open(".", os.O_PATH)
+    try:
+        os.chdir(home)
+        for _ in range(1100):
+            os.mkdir("d")
+            os.chdir("d")
+        Path("file").write_bytes(b"deep down")
+        os.rename(home / "d", home / "e")  # and every path below is another one
+        os.mkdir(home / "away")
+        os.rmdir(home / "away")
+        assert Path("file").read_bytes() == b"deep down" and os.listdir() == ["file"]
+        assert student.observe() == ["e" + 1099 * "/d" + "/file"]
+        os.unlink("file")
+        for _ in range(1099):
+            os.chdir("..")
+            os.rmdir("d")
+        os.rmdir(home / "e")
+        assert student.observe() == [] and student.names() == ["lower"]
+    finally:
+        os.fchdir(was)
+        os.close(was)
