@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
-_NAME = "handover"
+_NAME, _LOG = "handover", "handover.log"
 _END, _CLAIM, _ALIVE, _HERE = b"end", b"claim", b"alive", b"here"
 _PATIENCE_S = 10.0
 _TRIES, _WITHIN_S = 3, 60.0
@@ -43,6 +43,7 @@ class Handover:
         if self.process == 0:
             with contextlib.suppress(BaseException):
                 ours.close()
+                _speak_into(state / _LOG)
                 _close_all_but(theirs.fileno(), listener.fileno(), handed.device, handed.held)
                 _Child(theirs, listener, handed, stand_in).run()
             os._exit(0)
@@ -95,11 +96,16 @@ def _listen(state: Path) -> socket.socket:
     return listener
 
 
+def _speak_into(log: Path) -> None:
+    """Whoever waits for the process's output to end must not wait for us."""
+    null = os.open(os.devnull, os.O_RDWR)
+    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    for ours, standard in ((null, 0), (said, 1), (said, 2)):
+        os.dup2(ours, standard)
+
+
 def _close_all_but(*kept: int) -> None:
     """Whatever else the process had open ends with it alone: its locks, its sockets, other mounts."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
-        os.dup2(null, standard)
     last = 2
     for fd in sorted(kept):
         os.closerange(last + 1, fd)

@@ -9,14 +9,22 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fuse_mount.handover import Handed, claim
+from fuse_mount.held import Held
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted
 from fuse_mount.lower import EmptyLower, Lower
 from fuse_mount.lower_folder import FolderLower
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
+from fuse_mount.stand_in import serve_until_relieved
+from fuse_mount.successor import Taken, take_over
 from fuse_mount.upper import Upper
+
+if TYPE_CHECKING:
+    from fuse_mount.mfusepy_engine import MfusepyEngine
 
 _OURS = {"lowerdir", "upperdir", "workdir", "fsname", "engine", "noallow_other"}
 _PASSED_OVER = {
@@ -77,32 +85,66 @@ def _in_background(source: str, point: Path, options: Mapping[str, str]) -> int:
     os._exit(0)
 
 
-def _serve(source: str, point: Path, options: Mapping[str, str], say: int | None) -> None:
-    upperdir = Path(options["upperdir"]).absolute()
-    work = Path(options.get("workdir") or upperdir.with_name(f".{upperdir.name}.work")).absolute()
-    lower: Lower = FolderLower(Path(options["lowerdir"])) if options.get("lowerdir") else EmptyLower()
-    upper = Upper(upperdir, work / "staging")
-    upper.clean()
-    log = RecordLog(work / "layer.log", upper.real)
-    overlay = Overlay(lower, upper, log, Caller(os.geteuid(), os.getegid()))
-    point = point.absolute()
-    if is_dead(point):
-        close_mount(point)
-    if options.get("engine", "kernel") == "mfusepy":
-        from fuse_mount.mfusepy_engine import MfusepyEngine
+class _Served:
+    """One overlay over plain folders, mounted."""
 
-        engine: KernelEngine | MfusepyEngine = MfusepyEngine(overlay, point)
-    else:
-        allow = os.geteuid() == 0 and "noallow_other" not in options
-        engine = KernelEngine(overlay, point, MountOptions(options.get("fsname") or source, allow))
+    engine: "KernelEngine | MfusepyEngine"
+
+    def __init__(self, source: str, point: Path, options: Mapping[str, str], handed: Handed | None) -> None:
+        self._asked = source, point, options
+        upperdir = Path(options["upperdir"]).absolute()
+        self._work = Path(options.get("workdir") or upperdir.with_name(f".{upperdir.name}.work")).absolute()
+        kernel = options.get("engine", "kernel") == "kernel"
+        (self._work / "staging").mkdir(parents=True, exist_ok=True)
+        stands_in = handed is not None
+        if handed is None and kernel:
+            handed = claim(self._work)
+        lower: Lower = FolderLower(Path(options["lowerdir"])) if options.get("lowerdir") else EmptyLower()
+        upper = Upper(upperdir, self._work / "staging")
+        self.log = RecordLog(self._work / "layer.log", upper.real)
+        self.overlay = Overlay(lower, upper, self.log, Caller(os.geteuid(), os.getegid()))
+        taken = self._take_over(point, handed) if handed is not None else None
+        upper.clean(node.real for node in self.overlay.opened if node.orphan)
+        if taken is None and is_dead(point):
+            close_mount(point)
+        if kernel:
+            allow = os.geteuid() == 0 and "noallow_other" not in options
+            named = MountOptions(options.get("fsname") or source, allow)
+            engine = self.engine = KernelEngine(self.overlay, point, named, taken)
+            if not stands_in:
+                engine.keep_for_successor(self._work, self._stand_in)
+        else:
+            from fuse_mount.mfusepy_engine import MfusepyEngine
+
+            self.engine = MfusepyEngine(self.overlay, point)
+
+    def _take_over(self, point: Path, handed: Handed) -> Taken | None:
+        held = Held(handed.held)
+        if held.minor and is_mounted(point):
+            return take_over(self.overlay, handed.device, held)
+        held.close()
+        os.close(handed.device)
+        return None
+
+    def _stand_in(self, handed: Handed) -> None:
+        served = _Served(*self._asked, handed)
+        serve_until_relieved(served.overlay, served.engine)
+
+
+def _serve(source: str, point: Path, options: Mapping[str, str], say: int | None) -> None:
     if say is not None:
+        # First of all: whoever reads our output waits for all our children too.
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
+    served = _Served(source, point.absolute(), options, None)
+    if say is not None:
         os.write(say, b"ready")
         os.close(say)
-    engine.wait()
-    log.close()
+    served.engine.wait()
+    if isinstance(served.engine, KernelEngine):
+        served.engine.let_go()
+    served.log.close()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class _Served(Protocol):
     def serves(self) -> bool: ...
 
 
-def serve_until_relieved(overlay: Overlay, engine: _Served, put_away: Callable[[], None]) -> None:
+def serve_until_relieved(overlay: Overlay, engine: _Served, put_away: Callable[[], None] | None = None) -> None:
     """Until SIGTERM, which all threads block: the mount stays for whoever is next.
 
     Also until it is unmounted, or until nobody seems to care.
@@ -31,6 +31,6 @@ def serve_until_relieved(overlay: Overlay, engine: _Served, put_away: Callable[[
                 os._exit(0)
         if overlay.opened:
             used = time.monotonic()
-        elif time.monotonic() - used > _IDLE_S:
+        elif put_away is not None and time.monotonic() - used > _IDLE_S:
             put_away()
             return

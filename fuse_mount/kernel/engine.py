@@ -72,10 +72,15 @@ class KernelEngine:
         """Until somebody unmounts it."""
         self.session.ended.wait()
 
-    def close(self) -> None:
-        """Take the mount away."""
+    def let_go(self) -> None:
+        """From now on nobody stands in for this process."""
         if self._handover is not None:
             self._handover.end()
+            self._handover = None
+
+    def close(self) -> None:
+        """Take the mount away."""
+        self.let_go()
         close_mount(self.point)
         if not self.session.ended.wait(2.0):
             # Somebody is still inside.  He gets errors from now on: the state may be another process's soon.

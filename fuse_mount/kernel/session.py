@@ -127,7 +127,7 @@ class Session:
         self._lock = lock
         self._stack_depth = stack_depth
         self._held = held
-        self._begun, self._done = held.doing, held.done
+        self._begun, self._done = held.doing & ~RESENT, held.done
         self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
 
     def start(self) -> None:

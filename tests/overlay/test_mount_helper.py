@@ -1,8 +1,11 @@
 """The mount helper over plain folders, called as mount(8) calls it."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +45,35 @@ def test_it_mounts_in_the_background_and_keeps_its_records(point: Path, tmp_path
     assert call("source", point, "-o", layers).returncode == 0
     assert sorted(os.listdir(point)) == ["e", "new"] and os.listdir(point / "e") == []
     assert (tmp_path / "lower/d/f").read_bytes() == b"lower" and (tmp_path / "upper/new").read_bytes() == b"new"
+
+
+def server_of(upper: Path) -> list[int]:
+    """The processes whose command line names an upper folder, the oldest first."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.fsencode(upper) in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+    return sorted(found)
+
+
+def test_a_killed_server_is_not_noticed(point: Path, tmp_path: Path) -> None:
+    layers = f"lowerdir={tmp_path / 'lower'},upperdir={tmp_path / 'upper'}"
+    assert call("source", point, "-o", layers).returncode == 0
+    with open(point / "open", "w+b", buffering=0) as own:
+        own.write(b"before ")
+        os.kill(server_of(tmp_path / "upper")[0], signal.SIGKILL)
+        own.write(b"after")
+        assert (point / "open").read_bytes() == b"before after" and (point / "d/f").read_bytes() == b"lower"
+        assert call("source", point, "-o", layers).returncode == 0, "the next one takes the mount over"
+        own.write(b" and on")
+    assert (point / "open").read_bytes() == b"before after and on"
+    close_mount(point)
+    deadline = time.monotonic() + 10
+    while server_of(tmp_path / "upper"):
+        assert time.monotonic() < deadline, "a process stays behind"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
