@@ -47,6 +47,9 @@ class MfusepyEngine:
     def tell(self, stale: Stale) -> None:
         """Nothing is cached that could be wrong, but for pages, which an open throws away."""
 
+    def nudge(self, stale: Stale) -> None:
+        """Nothing: whoever watches looks for himself on systems where this engine serves."""
+
     def serves(self) -> bool:
         """Whether requests are still answered."""
         return self._thread.is_alive()

@@ -47,6 +47,10 @@ class Engine(Protocol):
         """Caches are wrong about this."""
         ...
 
+    def nudge(self, stale: Stale) -> None:
+        """Programs that watch folders have heard nothing of this."""
+        ...
+
     def serves(self) -> bool:
         """Whether requests are still answered."""
         ...
@@ -258,6 +262,8 @@ class OverlayView:
         self._log.sync()
         self._journal.end()
         discard(self._upper, journal.steps)
+        if self._engine is not None:
+            self._engine.nudge(outcome.stale)
         return outcome
 
     def _take_over(self, handed: Handed) -> Taken | None:

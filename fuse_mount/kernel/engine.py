@@ -10,6 +10,8 @@ from fuse_mount.held import Held
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
+from fuse_mount.nodes import Folder
+from fuse_mount.nudge import device_of, nudge, watched
 from fuse_mount.overlay import Overlay
 from fuse_mount.successor import Taken
 from fuse_mount.switch import Stale
@@ -63,6 +65,21 @@ class KernelEngine:
                 self.session.inval_entry(parent, name)
         for folder in stale.folders:
             self.session.inval_inode(folder)
+
+    def nudge(self, stale: Stale) -> None:
+        """Let programs that watch folders know of what a switch changed.  Not under the overlay's lock."""
+        device = device_of(self.point)
+        folders = watched(device) & {parent for parent, _ in stale.names} if device is not None else set()
+        if not folders:
+            return
+        names: dict[bytes, list[bytes]] = {}
+        with self._overlay.lock:
+            nodes = {ino: self._overlay.nodes.by_ino.get(ino) for ino in folders}
+            for parent, name in sorted(stale.names):
+                node = nodes.get(parent)
+                if isinstance(node, Folder) and not node.gone:
+                    names.setdefault(node.path(), []).append(name)
+        nudge(self.point, names)
 
     def serves(self) -> bool:
         """Whether requests are still answered."""

@@ -5,10 +5,13 @@ import os
 import subprocess
 import threading
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from made_commits import Store
 from mounted import Mounted
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
 
 pytestmark = pytest.mark.fuse
 
@@ -203,3 +206,27 @@ def test_switches_under_load_give_no_wrong_byte(student: Mounted) -> None:
         wrong = [what for what in wrong if "written" in what]
     assert wrong == []
     assert all(student.read(path) == data for path, data in versions[-1].items())
+
+
+def test_programs_that_watch_a_folder_are_told(student: Mounted, engine: str) -> None:
+    if engine == "mfusepy":
+        return  # it tells nobody
+    student.switch({"a.txt": b"1", "lab/x.txt": b"1", "lab/y.txt": b"1", "other/z.txt": b"1"})
+    heard: Queue[str] = Queue()
+
+    class Ears(FileSystemEventHandler):
+        def on_closed(self, event: FileSystemEvent) -> None:
+            heard.put(os.fsdecode(event.src_path))
+
+    observer = Observer()
+    observer.schedule(Ears(), str(student.path("lab")))
+    observer.schedule(Ears(), str(student.root))
+    observer.start()
+    try:
+        student.switch({"a.txt": b"1", "lab/x.txt": b"2", "lab/y.txt": b"1", "lab/new.txt": b"n", "other/z.txt": b"2"})
+        told = {heard.get(timeout=10), heard.get(timeout=10)}
+        assert told == {str(student.path("lab/x.txt")), str(student.path("lab/new.txt"))}
+    finally:
+        observer.stop()
+        observer.join()
+    assert student.observe() == [] and student.busy("lab/x.txt") == [], "telling them changed something"

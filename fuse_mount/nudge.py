@@ -1,0 +1,69 @@
+"""Telling programs that watch a folder by inotify: a switch of the lower tree makes no events by itself.
+
+A name that changed is opened for writing through the mount and closed again, which copies nothing up
+and gives whoever watches its folder IN_CLOSE_WRITE.  Only folders that somebody watches cost anything.
+A process must never open files of a mount that it serves, so a short-lived child does it.
+"""
+
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_WATCH = re.compile(rb"^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+) ", re.MULTILINE)
+_PATIENCE_S = 5
+_MOST = 2000
+"""Names told of in one switch; a program that watches so many looks at them all after the first."""
+
+
+def device_of(point: Path) -> int | None:
+    """A mount's device as inotify's records name it, from the kernel's table."""
+    wanted = os.fsencode(os.path.realpath(point.parent) + "/" + point.name)
+    with open("/proc/self/mountinfo", "rb") as table:
+        for line in table:
+            _, _, device, _, at, *_ = line.split(b" ")
+            if at == wanted:
+                major, minor = map(int, device.split(b":"))
+                return major << 20 | minor
+    return None
+
+
+def watched(device: int) -> set[int]:
+    """The inodes of a device that processes of this account watch (of all accounts, for root)."""
+    found: set[int] = set()
+    us = os.geteuid()
+    with os.scandir("/proc") as processes:
+        for process in processes:
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and us in (0, process.stat().st_uid):
+                    found |= _watched_by(process.path, device)
+    return found
+
+
+def _watched_by(process: str, device: int) -> set[int]:
+    found: set[int] = set()
+    for fd in os.listdir(f"{process}/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"{process}/fd/{fd}") == "anon_inode:inotify":
+                info = Path(f"{process}/fdinfo/{fd}").read_bytes()
+                found |= {int(ino, 16) for ino, at in _WATCH.findall(info) if int(at, 16) == device}
+    return found
+
+
+def nudge(point: Path, names: Mapping[bytes, Iterable[bytes]]) -> None:
+    """Have a child open and close these names, given by folder; it ends by itself, and nobody waits for it."""
+    paths = [os.fsencode(point) + b"/" + folder + b"/" + name for folder in names for name in names[folder]][:_MOST]
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            if os.fork() == 0:  # a grandchild is nobody's to wait for
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.alarm(_PATIENCE_S)
+                os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+                for path in paths:
+                    with contextlib.suppress(OSError):
+                        os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+        os._exit(0)
+    os.waitpid(child, 0)
