@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from made_commits import BareView, Hands, Opening, Store
-from mounted import Mounted
+from mounted import ENGINES, Mounted
 
 
 @pytest.fixture
@@ -35,9 +35,6 @@ def view(opened: Opening) -> BareView:
 @pytest.fixture
 def hands(view: BareView) -> Hands:
     return Hands(view.overlay)
-
-
-ENGINES = ["kernel", "mfusepy"]
 
 
 @pytest.fixture(params=ENGINES)

@@ -16,6 +16,8 @@ from fuse_mount.view import OverlayView, open_view
 from syncd.core.entry import CommitId, Mode, RelPath
 from syncd.view import Step, Take, Update, Wait, Write
 
+ENGINES = ["kernel", "mfusepy"]
+
 
 class Mounted:
     """One student's folder, served by another process: page faults on it must not wait for our interpreter."""

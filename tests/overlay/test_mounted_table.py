@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import ENGINES
 from made_commits import Special, Store
-from mounted import Mounted
+from mounted import ENGINES, Mounted
 from posix_names import FLAGGED_RENAMES, LINKS, RENAMES
 from posix_table import ATTRIBUTES, FILES, FOLDERS, NEEDS, OWNERS, STAGE
 from posix_words import Seen, said
