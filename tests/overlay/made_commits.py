@@ -100,6 +100,9 @@ class NoEngine:
     def tell(self, stale: Stale) -> None:
         self.told.append(stale)
 
+    def nudge(self, stale: Stale) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
