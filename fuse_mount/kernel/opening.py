@@ -8,7 +8,6 @@ So the kind is decided when an inode has no handle, from what does not change wh
 """
 
 import errno
-import fcntl
 import logging
 import os
 import queue
@@ -17,7 +16,8 @@ import threading
 
 from fuse_mount import content
 from fuse_mount.held import Held
-from fuse_mount.kernel.protocol import BACKING_CLOSE, BACKING_MAP, BACKING_OPEN, OPEN_OUT, Open
+from fuse_mount.kernel.protocol import OPEN_OUT, Open
+from fuse_mount.kernel.registration import Registrar
 from fuse_mount.kernel.session import Session
 from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import Overlay
@@ -50,6 +50,7 @@ class Opening:
         overlay.before_copy_up = self._before_copy_up
         overlay.lost_setid = self._lost_setid
         self._session: Session | None = None
+        self._registrar: Registrar | None = None
         self._distrusted: set[File] = set()
         self._stale: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._teller: threading.Thread | None = None
@@ -57,6 +58,7 @@ class Opening:
     def begin(self, session: Session, passthrough: bool) -> None:
         """The kernel can do it; whether we may shows at the first try."""
         self._session = session
+        self._registrar = Registrar(session.fd)
         self.passthrough = passthrough
 
     def open(self, node: File, flags: int, caller: int = 0) -> bytes:
@@ -145,21 +147,21 @@ class Opening:
         return CACHED if special else PASSTHROUGH
 
     def _register(self, node: File) -> bool:
-        assert self._session is not None
-        request = bytearray(BACKING_MAP.pack(content.descriptor(self.overlay, node), 0, 0))
+        assert self._registrar is not None
         try:
-            node.backing = fcntl.ioctl(self._session.fd, BACKING_OPEN, request, True)
+            node.backing = self._registrar.register(content.descriptor(self.overlay, node))
         except OSError as error:
-            # EPERM: no right to it; ELOOP: the file behind lies on a stacked file system.  Neither will change.
+            # EPERM: no right to it and no broker; ELOOP: the file behind lies on a stacked file system.
+            # Neither will change soon, and asking again would make each open wait.
             _log.info("opening without passthrough from now on: %s", error)
             self.passthrough = False
             return False
         return True
 
     def _unregister(self, node: File) -> None:
-        if node.backing and self._session is not None:
+        if node.backing and self._registrar is not None:
             try:
-                fcntl.ioctl(self._session.fd, BACKING_CLOSE, node.backing.to_bytes(4, "little"))
+                self._registrar.close(node.backing)
             except OSError as error:
                 _log.debug("closing a registration: %s", error)
             node.backing = 0

@@ -68,6 +68,14 @@ class Mounted:
                 return sorted(view.busy([RelPath(path) for path in more[0]]))
             case "requests":
                 return getattr(getattr(view.engine, "session", None), "requests", -1)
+            case "drop":
+                # As an agent is: without any right of root's.  It stays able to unmount nothing.
+                for folder, _, files in os.walk(self.state):
+                    for name in (".", *files):
+                        os.chown(os.path.join(folder, name), more[0], more[0], follow_symlinks=False)
+                os.setgroups([])
+                os.setresgid(more[0], more[0], more[0])
+                os.setresuid(more[0], more[0], more[0])
             case "close":
                 view.close()
         return None

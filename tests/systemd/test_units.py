@@ -14,7 +14,9 @@ UNITS = sorted((Path(__file__).parent.parent.parent / "systemd").glob("*.service
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_has_nothing_to_say_about_the_unit(unit: Path, tmp_path: Path) -> None:
     name = unit.name.replace("@.", "@root.")
-    text = unit.read_text().replace("/opt/synced-folders/bin/syncd", sys.executable)
+    text = unit.read_text()
+    for program in ("syncd", "python"):
+        text = text.replace(f"/opt/synced-folders/bin/{program} ", f"{sys.executable} ")
     (tmp_path / name).write_text(text.replace("User=synced-folders", "User=root"))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(tmp_path / name)],

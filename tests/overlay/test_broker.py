@@ -1,0 +1,178 @@
+"""The broker: agents without rights pass opens through to the files behind, and nothing else."""
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made_commits import Store
+from mounted import Mounted
+
+from fuse_mount.kernel.engine import KernelEngine
+from fuse_mount.kernel.mount import MountOptions, close_mount
+from fuse_mount.kernel.registration import BROKER, CLOSE, DEVICE, FILE, Registrar
+from fuse_mount.lower import EmptyLower
+from fuse_mount.overlay import Caller, Overlay
+from fuse_mount.record_log import RecordLog
+from fuse_mount.upper import Upper
+
+pytestmark = [pytest.mark.fuse, pytest.mark.root]
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/tmp") and str(folder).startswith("/tmp/"):
+            os.chmod(folder, os.stat(folder).st_mode | 0o711)
+    path = tmp_path / "broker.sock"
+    monkeypatch.setenv(BROKER, str(path))
+    process = subprocess.Popen([sys.executable, "-m", "fuse_mount.broker", str(path)])
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    yield process
+    process.terminate()
+    assert process.wait(10) == 0
+    assert not path.exists()
+
+
+def cached_kb() -> int:
+    with open("/proc/meminfo") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Cached:"))
+
+
+@contextlib.contextmanager
+def without_rights(store: Store, where: Path, name: str, files: dict[str, bytes]) -> Iterator[Mounted]:
+    mounted = Mounted(store, where, "kernel", name)
+    mounted.switch(files)
+    mounted.ask("drop", NOBODY)
+    try:
+        yield mounted
+    finally:
+        close_mount(mounted.root)
+        mounted.kill()
+
+
+def test_mounts_of_agents_without_rights_share_the_page_cache(
+    broker: subprocess.Popen[bytes], store: Store, tmp_path: Path
+) -> None:
+    big = os.urandom(24 << 20)
+    files = {"big": big, "small": b"s"}
+    with without_rights(store, tmp_path, "a", files) as one, without_rights(store, tmp_path, "b", files) as two:
+        assert one.read("big") == big
+        before = cached_kb()
+        assert two.read("big") == big
+        assert cached_kb() - before < 12 << 10, "a second copy is in the page cache"
+        assert two.read("small") == b"s"
+
+
+def test_without_a_broker_files_are_read_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BROKER, str(tmp_path / "nobody.sock"))
+    os.chmod(tmp_path, 0o711)
+    big = os.urandom(1 << 20)
+    with without_rights(store, tmp_path, "a", {"big": big}) as one:
+        assert one.read("big") == big
+
+
+def test_a_broker_that_dies_takes_nothing_with_it(
+    broker: subprocess.Popen[bytes], store: Store, tmp_path: Path
+) -> None:
+    files = {f"big{n}": os.urandom(1 << 20) for n in range(3)}
+    with without_rights(store, tmp_path, "a", files) as one:
+        with open(one.path("big0"), "rb") as held:
+            broker.send_signal(signal.SIGTERM)
+            broker.wait(10)
+            assert held.read() == files["big0"]
+            assert one.read("big0") == files["big0"] and one.read("big1") == files["big1"]
+        assert one.read("big0") == files["big0"] and one.read("big2") == files["big2"]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[int]:
+    point = tmp_path / "point"
+    point.mkdir()
+    upper = Upper(tmp_path / "upper", tmp_path / "staging")
+    log = RecordLog(tmp_path / "log", upper.real)
+    engine = KernelEngine(Overlay(EmptyLower(), upper, log, Caller(0, 0)), point, MountOptions())
+    assert engine.session.ready.wait(10), "the kernel did not begin"
+    yield engine.session.fd
+    engine.close()
+
+
+def said(words: bytes, *fds: int, first: tuple[bytes, int] | None = None, uid: int = NOBODY) -> int:
+    """What the broker answers a process of some user, perhaps after a first word; 1 for being hung up on."""
+    hear, say = os.pipe()
+    if os.fork() == 0:
+        answer = 255
+        with contextlib.suppress(BaseException):
+            os.setresuid(uid, uid, uid)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+                asking.connect(os.environ[BROKER])
+                for word, sent in ([(first[0], (first[1],))] if first else []) + [(words, fds)]:
+                    socket.send_fds(asking, [word], sent)
+                    heard = asking.recv(16)
+                answer = -int.from_bytes(heard, "little", signed=True) if heard else 1
+        os.write(say, bytes([min(max(answer, 0), 255)]))
+        os._exit(0)
+    os.wait()
+    os.close(say)
+    with os.fdopen(hear, "rb") as answers:
+        return answers.read()[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("a folder", errno.EINVAL),
+        ("another's file open for writing", errno.EPERM),
+        ("a name without the right to read", errno.EINVAL),
+        ("a device", errno.EINVAL),
+        ("a file", 0),
+    ],
+)
+def test_the_broker_registers_only_what_the_agent_could_reach(
+    what: str, expected: int, broker: subprocess.Popen[bytes], device: int, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"root's")
+    fd = {
+        "a folder": lambda: os.open(tmp_path, os.O_RDONLY),
+        "another's file open for writing": lambda: os.open(secret, os.O_RDWR),
+        "a name without the right to read": lambda: os.open(secret, os.O_PATH),
+        "a device": lambda: os.open("/dev/null", os.O_RDONLY),
+        "a file": lambda: os.open(secret, os.O_RDONLY),
+    }[what]()
+    assert said(FILE, fd, first=(DEVICE, device)) == expected
+    os.close(fd)
+
+
+def test_the_broker_turns_nonsense_away_and_goes_on(
+    broker: subprocess.Popen[bytes], device: int, tmp_path: Path
+) -> None:
+    with open("/dev/null") as null, open(__file__) as file:
+        assert said(DEVICE, null.fileno()) == errno.EINVAL
+        assert said(FILE, file.fileno()) == errno.EINVAL, "there is no device yet"
+        assert said(b"what") == errno.EINVAL
+        assert said(CLOSE + bytes(4), first=(DEVICE, device)) == errno.EINVAL, "it registered nothing"
+        assert said(DEVICE, device, first=(DEVICE, device)) == errno.EINVAL
+        assert said(b"x" * 1000, *([file.fileno()] * 8)) == errno.EINVAL
+        for _ in range(200):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+                asking.connect(os.environ[BROKER])
+        registrar = Registrar(device)
+        number = registrar.register(file.fileno())
+        registrar.close(number)
+    fds = len(os.listdir(f"/proc/{broker.pid}/fd"))
+    assert fds < 16, "descriptors stay behind"
