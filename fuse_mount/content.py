@@ -52,6 +52,12 @@ def release(overlay: Overlay, node: File, flags: int) -> bool:
         return False
     overlay.opened.discard(node)
     drop_orphan(overlay, node)
+    if node.restored and node.gone and node.low is None:
+        # It stays in the table for good, and its inode number may become another file's.
+        overlay.nodes.by_real.pop(node.real, None)
+        if node.fd >= 0:
+            os.close(node.fd)
+            node.fd = -1
     if node.fd >= 0 and not (node.gone and node.low is None):
         os.close(node.fd)
         node.fd = -1

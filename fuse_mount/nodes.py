@@ -54,7 +54,8 @@ class Folder:
         """The overlay's epoch in which `listing` was made: in another one its references mean nothing."""
         self.gone = False
         self.restored = False
-        """Whether it was made from what a predecessor left: how often the kernel looked it up then is not known."""
+        """Whether it was made from what a predecessor left.  How often the kernel looked it up then is not known, and
+        what it forgets may be an older inode of the same number; so it stays in the table as long as we do."""
         self._path: bytes | None = None
 
     def path(self) -> bytes:
@@ -315,7 +316,7 @@ class Nodes:
         if node is None:
             return None
         node.lookups -= count
-        if node.lookups > 0 or ino == ROOT or (node.restored and node.lookups == 0):
+        if node.lookups > 0 or ino == ROOT or node.restored:
             return None
         if isinstance(node, Folder):
             self._drop_folder(node)
@@ -337,7 +338,9 @@ class Nodes:
 
     def _drop_folder(self, node: Folder | None) -> None:
         # A folder stays while anything below it is held: their paths lead through it.
-        while node is not None and node.lookups <= -node.restored and not node.children and node.ino in self.by_ino:
+        while (
+            node is not None and node.lookups <= 0 and not (node.restored or node.children) and node.ino in self.by_ino
+        ):
             del self.by_ino[node.ino]
             if self.held is not None:
                 self.held.drop(node.ino)

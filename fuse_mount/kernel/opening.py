@@ -148,8 +148,9 @@ class Opening:
 
     def _register(self, node: File) -> bool:
         assert self._registrar is not None
+        file = content.descriptor(self.overlay, node)
         try:
-            node.backing = self._registrar.register(content.descriptor(self.overlay, node))
+            node.backing = self._registrar.register(file)
         except OSError as error:
             # EPERM: no right to it and no broker; ELOOP: the file behind lies on a stacked file system.
             # Neither will change soon, and asking again would make each open wait.
