@@ -3,8 +3,10 @@
     python -m tests.bench.bench_fs [--rounds 5] [--only NAME,...] [--systems NAME,...] [--seed 1] [--quick]
 
 All systems are mounted at once.  In each round each workload goes through them in random order; a
-ratio is the median of the rounds' ratios to native.  Then: how long a switch to another commit
-takes, what 50 mounts cost, what a second reader of a large file costs.  The last line is JSON.
+ratio is the median of the rounds' ratios to native (in brackets: their middle half).  ours_mfusepy,
+which asks for everything every time, takes part in the first two rounds only.  Then: how long a switch
+to another commit takes, what 50 mounts cost, what a second reader of a large file costs.  The last line
+is JSON.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fuse_mount.view import available
 from tests.bench.fs_scale import SwitchTimes, memory_of_views, second_mount_cache_mb, switch_times
 from tests.bench.fs_served import Nursery
 from tests.bench.fs_systems import SYSTEMS, System, open_all
@@ -33,6 +36,7 @@ SCALE = ("switch", "pss", "cache")
 """What `--only` may name beside the workloads."""
 _COUNTED = ("find_warm", "stat_warm")
 _REST_S = 0.2
+_SLOW, _SLOW_ROUNDS = "ours_mfusepy", 2
 
 
 @dataclass
@@ -50,9 +54,13 @@ class Results:
         native = by_system.get("native", [])
         row: dict[str, float | None] = {"native_s": round(statistics.median(native), 4) if native else None}
         for system in list(SYSTEMS)[1:]:
-            ratios = [took / base for took, base in zip(by_system.get(system, []), native, strict=False)]
+            ratios = _ratios(by_system.get(system, []), native)
             row[system] = round(statistics.median(ratios), 2) if ratios else None
         return row
+
+
+def _ratios(some: list[float], base: list[float]) -> list[float]:
+    return [one / other for one, other in zip(some, base, strict=False)]
 
 
 def run_rounds(
@@ -63,7 +71,8 @@ def run_rounds(
     listed = b"".join(os.fsencode(path) + b"\0" for path in lower.files)
     for n in range(rounds):
         for name in names:
-            for system in rng.sample(systems, len(systems)):
+            now = [system for system in systems if n < _SLOW_ROUNDS or system.name != _SLOW]
+            for system in rng.sample(now, len(now)):
                 fresh = system.root / f"{name}-{n}"
                 scene = Scene(system.root, fresh, n, lower, sizes, listed)
                 results.seconds[name][system.name].append(_timed(name, system, scene, results))
@@ -79,7 +88,7 @@ def _timed(name: str, system: System, scene: Scene, results: Results) -> float:
         os.sync()
     elif name.endswith("_cold"):
         drop_caches()
-        time.sleep(_REST_S)  # servers hear of all that was forgotten
+        _rest(system)
     else:
         for _ in range(workload.warm_ups):
             workload.run(scene)
@@ -96,6 +105,17 @@ def _timed(name: str, system: System, scene: Scene, results: Results) -> float:
     return took
 
 
+def _rest(system: System) -> None:
+    """Until a server has heard of all that the kernel has forgotten."""
+    heard = -1
+    while True:
+        time.sleep(_REST_S)
+        now = system.served.requests() if system.served else -1
+        if now == heard:
+            return
+        heard = now
+
+
 @contextlib.contextmanager
 def workspace() -> Iterator[Path]:
     """A folder that is gone afterwards, whatever happens."""
@@ -106,7 +126,12 @@ def workspace() -> Iterator[Path]:
         shutil.rmtree(at, ignore_errors=True)
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _end(number: int, frame: object) -> None:
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)  # mounts are being taken away: whoever asks twice must not stop that
     raise KeyboardInterrupt
 
 
@@ -140,7 +165,11 @@ def main() -> int:
     if not can_be_cold() and any(name.endswith("_cold") for name in names):
         print("Cold workloads are left out: dropping the kernel's caches needs root.")
         names = [name for name in names if not name.endswith("_cold")]
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    scale = [name for name in SCALE if name in options.only]
+    if scale and (why_not := available()):
+        print(f"Switches, memory and page cache are left out: {why_not}")
+        scale = []
+    for number in _ENDING:
         signal.signal(number, _end)
     results, switches = Results(), dict[int, SwitchTimes]()
     pss: tuple[float, float] | None = None
@@ -148,7 +177,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(workspace())
         nursery = stack.enter_context(Nursery())
-        if names or "cache" in options.only:
+        if names or "cache" in scale:
             lower = make_lower(at, sizes, rounds, options.seed)
         if names:
             with contextlib.ExitStack() as mounts:
@@ -156,11 +185,11 @@ def main() -> int:
                 systems = open_all(mounts, wanted, at, lower, nursery)
                 gc.freeze()
                 results = run_rounds(systems, names, lower, sizes, rounds, random.Random(options.seed))
-        if "switch" in options.only:
+        if "switch" in scale:
             switches = switch_times(nursery, at, sizes, options.seed)
-        if "pss" in options.only:
+        if "pss" in scale:
             pss = memory_of_views(nursery, at, sizes)
-        if "cache" in options.only:
+        if "cache" in scale:
             cache = second_mount_cache_mb(nursery, at, lower)
     report(results, switches, pss, cache, sizes)
     return 1 if any(times.stale for times in switches.values()) else 0
@@ -176,11 +205,7 @@ def report(
     """For people, then one line for programs."""
     rows = results.rows()
     if rows:
-        others = list(SYSTEMS)[1:]
-        print(f"\n{'':12}{'native':>10}" + "".join(f"{name:>16}" for name in others))
-        for name, row in rows.items():
-            cells = "".join(f"{'-' if row[s] is None else f'{row[s]:.2f}x':>16}" for s in others)
-            print(f"{name:12}{row['native_s'] or 0:>8.3f} s{cells}")
+        print_table(results)
     for name, counts in results.requests.items():
         print(f"requests that reached us during {name}: {' '.join(map(str, counts))}")
     for count, times in switches.items():
@@ -201,9 +226,30 @@ def report(
     print(json.dumps(line))
 
 
+def print_table(results: Results) -> None:
+    """Ratios to native, and ours to fuse-overlayfs."""
+    others = list(SYSTEMS)[1:]
+    print(f"\n{'':12}{'native':>9}" + "".join(f"{name:>23}" for name in [*others, "ours/fuse_overlayfs"]))
+    for name, by_system in results.seconds.items():
+        native = by_system["native"]
+        ratios = [_ratios(by_system.get(system, []), native) for system in others]
+        ratios.append(_ratios(by_system.get("ours", []), by_system.get("fuse_overlayfs", [])))
+        print(f"{name:12}{statistics.median(native):>7.3f} s" + "".join(f"{_cell(each):>23}" for each in ratios))
+
+
+def _cell(ratios: list[float]) -> str:
+    if len(ratios) < 2:
+        return f"{ratios[0]:.2f}x" if ratios else "-"
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{middle:.2f}x [{low:.2f}-{high:.2f}]"
+
+
 def _of(switches: Mapping[int, SwitchTimes], count: int) -> float | None:
     return round(switches[count].visible, 2) if count in switches else None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Ended early; everything is unmounted and removed.")

@@ -15,7 +15,7 @@ from tests.bench.fs_trees import Expected, Lower, Sizes, many_files, switching
 from tests.overlay.made_commits import Store
 
 _LOOKED_AT = 10
-"""So many of the changed paths are looked at all the time while a switch is under way: each look may cost a request."""
+"""So many of the changed paths are looked at while a switch is under way; each look may cost requests of its own."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class SwitchTimes:
     """Milliseconds, medians; and how many paths were wrong after all of the switches."""
 
     visible: float
+    """Until all changed paths were seen to be new, or `apply` had returned: whichever came first."""
     returned: float
     checked: float
     """To stat and read every changed path afterwards, by one process."""
@@ -71,7 +72,12 @@ def _switch(view: Served, to: str, expected: Expected) -> tuple[float, float, fl
     applied: Applied = view.applied()
     begun = time.monotonic()
     stale = sum(_read(view.root / path) != content for path, content in expected.items())
-    return seen - applied.asked, applied.returned - applied.asked, time.monotonic() - begun, stale
+    return (
+        min(seen, applied.returned) - applied.asked,
+        applied.returned - applied.asked,
+        time.monotonic() - begun,
+        stale,
+    )
 
 
 def _heat(root: Path) -> None:

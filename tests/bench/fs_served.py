@@ -29,6 +29,7 @@ from syncd.manifest import Manifest
 from syncd.view import Update
 
 _PATIENCE_S = 300.0
+_END_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -110,17 +111,29 @@ class Nursery:
         with theirs:
             command = [sys.executable, "-m", "tests.bench.fs_served", str(theirs.fileno())]
             self._parent = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
+        self._started: list[tuple[Path, socket.socket]] = []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        for _, talk in self._started:
+            with contextlib.suppress(OSError):
+                talk.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._parent.wait()
+        try:
+            self._parent.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._parent.pid, signal.SIGKILL)
+            self._parent.wait()
+        for root, _ in self._started:
+            if is_mounted(root):
+                close_mount(root)
 
     def start(self, where: Path, course: Course, engine: str = "kernel") -> Served:
         """Mount a course at `where`; its state lies beside it."""
         ours, theirs = socket.socketpair()
         with theirs:
             order = {"root": str(where), "state": f"{where}.state", "engine": engine, **asdict(course)}
+            self._started.append((where, ours))
             socket.send_fds(self._socket, [json.dumps(order).encode()], [theirs.fileno()])
         return Served(where, ours)
 
@@ -178,7 +191,6 @@ def _answer(talk: socket.socket, what: object) -> None:
 
 
 def _child(order: dict[str, str], talk: socket.socket) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         _Serving(order).serve(talk)
     except Exception:  # noqa: BLE001  (said to whoever asked; then this process ends)
@@ -188,7 +200,6 @@ def _child(order: dict[str, str], talk: socket.socket) -> None:
 
 def main() -> None:
     """Fork a view for each order that comes."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     orders = socket.socket(fileno=int(sys.argv[1]))
     orders.set_inheritable(False)
     gc.collect()
@@ -196,7 +207,7 @@ def main() -> None:
     while True:
         said, fds, _, _ = socket.recv_fds(orders, 1 << 16, 1)
         if not said:
-            return
+            break
         talk = socket.socket(fileno=fds[0])
         if os.fork() == 0:
             try:
@@ -205,6 +216,9 @@ def main() -> None:
             finally:
                 os._exit(0)
         talk.close()
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuse_mount.kernel.mount import is_mounted
+from fuse_mount.view import available
 from tests.bench.fs_served import Course, Nursery, Served
 from tests.bench.fs_trees import Lower
 
@@ -101,6 +102,9 @@ def _unmount(command: str, flag: str, root: Path) -> None:
 def _ours(name: str, engine: str) -> "Opening":
     @contextlib.contextmanager
     def opened(at: Path, lower: Lower, nursery: Nursery) -> Iterator[System]:
+        why_not = available()
+        if why_not:
+            raise Absent(f"{name} is left out: {why_not}")
         served = nursery.start(at / name, Course(str(lower.store), lower.commit), engine)
         try:
             yield System(name, served.root, served)

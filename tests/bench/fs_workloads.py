@@ -66,7 +66,7 @@ def _find(scene: Scene) -> None:
 
 def _stat(scene: Scene) -> None:
     start = f"{scene.root}/"
-    for _ in range(4):
+    for _ in range(2):
         for path in scene.lower.files:
             os.lstat(start + path)
 
