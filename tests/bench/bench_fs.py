@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuse_mount.view import available
-from tests.bench.fs_scale import SwitchTimes, memory_of_views, second_mount_cache_mb, switch_times
 from tests.bench.fs_results import Results, report
+from tests.bench.fs_scale import SwitchTimes, memory_of_views, second_mount_cache_mb, switch_times
 from tests.bench.fs_served import Nursery
 from tests.bench.fs_systems import SYSTEMS, System, open_all
 from tests.bench.fs_trees import QUICK, Lower, Sizes, make_lower
