@@ -77,6 +77,7 @@ class Init(IntFlag):
     SETXATTR_EXT = 1 << 29
     INIT_EXT = 1 << 30
     PASSTHROUGH = 1 << 37
+    NO_EXPORT_SUPPORT = 1 << 38
     HAS_RESEND = 1 << 39
 
 

@@ -47,6 +47,8 @@ _WANTED = (
     | Init.SETXATTR_EXT
     | Init.INIT_EXT
     | Init.PASSTHROUGH
+    # A file handle could not be opened once the kernel has dropped its inode: better none than one that goes stale.
+    | Init.NO_EXPORT_SUPPORT
     | Init.HAS_RESEND
 )
 RESENT = 1 << 63
