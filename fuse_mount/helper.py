@@ -105,6 +105,8 @@ class _Served:
         self.overlay = Overlay(lower, upper, self.log, Caller(os.geteuid(), os.getegid()))
         taken = self._take_over(point, handed) if handed is not None else None
         upper.clean(node.real for node in self.overlay.opened if node.orphan)
+        if taken is None and stands_in:
+            sys.exit(0)  # it was unmounted meanwhile
         if taken is None and is_dead(point):
             close_mount(point)
         if kernel:

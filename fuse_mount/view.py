@@ -121,9 +121,10 @@ class OverlayView:
                 self._taken = self._take_over(handed)
             self._finish_interrupted()
             self._upper.clean(node.real for node in self._overlay.opened if node.orphan)
-            if self.base is not None:
-                if self._taken is None:
-                    _prepare_point(self.root)
+            if self._taken is not None:
+                self._mount()
+            elif self.base is not None and not self._stands_in:
+                _prepare_point(self.root)
                 self._mount()
         except BaseException:
             self.close()

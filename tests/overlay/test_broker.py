@@ -16,7 +16,7 @@ from made_commits import Store
 from mounted import Mounted
 
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_mounted
 from fuse_mount.kernel.registration import BROKER, CLOSE, DEVICE, FILE, Registrar
 from fuse_mount.lower import EmptyLower
 from fuse_mount.overlay import Caller, Overlay
@@ -61,6 +61,8 @@ def without_rights(store: Store, where: Path, name: str, files: dict[str, bytes]
     finally:
         close_mount(mounted.root)
         mounted.kill()
+        time.sleep(0.3)
+        assert not is_mounted(mounted.root), "somebody has mounted again what was unmounted"
 
 
 def test_mounts_of_agents_without_rights_share_the_page_cache(
