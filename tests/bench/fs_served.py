@@ -25,7 +25,7 @@ from fuse_mount.kernel.mount import close_mount, is_mounted
 from fuse_mount.view import OverlayView, open_view
 from syncd.blobs import BlobFolder, Snapshot
 from syncd.core.entry import CommitId
-from syncd.manifest import Manifest
+from syncd.manifest import Manifest, changes_to
 from syncd.view import Update
 
 _PATIENCE_S = 300.0
@@ -64,7 +64,7 @@ class Served:
         return int(self.ask("requests"))
 
     def prepare(self, commit: str) -> None:
-        """Do what comes before a switch: map the manifest, look at what the student changed."""
+        """Do what an agent does before a switch: look at what the student changed and what the commit changes."""
         self.ask("prepare", commit)
 
     def begin_apply(self) -> None:
@@ -174,8 +174,11 @@ class _Serving:
         return Snapshot(Manifest(self._store / "manifests" / commit), BlobFolder(self._store / "blobs"))
 
     def _prepare(self, commit: str) -> None:
-        self._next = Update(self._snapshot(CommitId(commit)), ())
-        self._view.observe()
+        view, to = self._view, self._snapshot(CommitId(commit))
+        old = self._snapshot(view.base).manifest if view.base is not None else None
+        view.observe()
+        changes_to(old, to.manifest, view.waiting)
+        self._next = Update(to, ())
 
     def _apply(self) -> tuple[float, float]:
         assert self._next is not None
