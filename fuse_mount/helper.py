@@ -106,7 +106,7 @@ class _Served:
         taken = self._take_over(point, handed) if handed is not None else None
         upper.clean(node.real for node in self.overlay.opened if node.orphan)
         if taken is None and stands_in:
-            sys.exit(0)  # it was unmounted meanwhile
+            os._exit(0)  # it was unmounted meanwhile
         if taken is None and is_dead(point):
             close_mount(point)
         if kernel:
