@@ -263,24 +263,37 @@ def make_folder(overlay: Overlay, path: bytes, stale: Stale, new: Manifest) -> F
 
 def unbind(overlay: Overlay, paths: Iterable[bytes], stale: Stale) -> None:
     """Let names lead where they lead now, and add those that are no longer what somebody may have cached."""
+    known: dict[bytes, Folder | None] = {b"": overlay.nodes.root}
+
+    def reach(path: bytes) -> Folder | None:
+        """The held folder at a path; None if it is not held, or no longer one: then its name is seen to."""
+        if path in known:
+            return known[path]
+        above, _, name = path.rpartition(b"/")
+        parent = reach(above)
+        known[path] = None if parent is None else _unbind_name(overlay, parent, name, stale)
+        return known[path]
+
     for path in paths:
-        folder = overlay.nodes.root
-        for name in path.split(b"/"):
-            folder.listing = None
-            node = folder.children.get(name)
-            if isinstance(node, Folder) and _stands(overlay, node):
-                folder = node
-                continue
-            stale.names.add((folder.ino, name))
-            if folder.ino not in stale.folders:
-                stale.folders.add(folder.ino)
-                if folder.upper and not folder.gone:
-                    overlay.upper.touch(folder.path())
-            if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
-                overlay.nodes.unname(node, folder, name)
-            elif isinstance(node, Folder):
-                drop_folder(overlay, node)
-            break
+        reach(path)
+
+
+def _unbind_name(overlay: Overlay, folder: Folder, name: bytes, stale: Stale) -> Folder | None:
+    """See to one name; a folder that stands there still is returned and left alone."""
+    folder.listing = None
+    node = folder.children.get(name)
+    if isinstance(node, Folder) and _stands(overlay, node):
+        return node
+    stale.names.add((folder.ino, name))
+    if folder.ino not in stale.folders:
+        stale.folders.add(folder.ino)
+        if folder.upper and not folder.gone:
+            overlay.upper.touch(folder.path())
+    if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
+        overlay.nodes.unname(node, folder, name)
+    elif isinstance(node, Folder):
+        drop_folder(overlay, node)
+    return None
 
 
 def _stands(overlay: Overlay, folder: Folder) -> bool:

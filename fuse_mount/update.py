@@ -45,13 +45,22 @@ class Outcome:
 class Updating:
     """One update of one overlay."""
 
-    def __init__(self, overlay: Overlay, observer: Observer | None, to: Snapshot, journal: Journal) -> None:
-        """`observer` looks at the commit that shows now (None before the first)."""
+    def __init__(
+        self,
+        overlay: Overlay,
+        observer: Observer | None,
+        to: Snapshot,
+        journal: Journal,
+        between: Mapping[RelPath, Change] | None = None,
+    ) -> None:
+        """`observer` looks at the commit that shows now (None before the first); `between`: what differs, if known."""
         self.overlay, self.observer, self.to, self.journal = overlay, observer, to, journal
         self.old = observer.manifest if observer else None
         # At the very first there is nothing to compare, and nobody has seen anything yet.
         fresh = self.old is None and not overlay.upper.names(b"")
-        self.between: Mapping[RelPath, Change] = {} if fresh else difference(self.old, to.manifest)
+        if between is None or fresh:
+            between = {} if fresh else difference(self.old, to.manifest)
+        self.between = between
         self.theirs = since_agreed(self.between, to.manifest, overlay.layer.waiting)
         self.again = False
         self.out = Outcome()

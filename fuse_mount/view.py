@@ -30,7 +30,7 @@ from fuse_mount.switch import Stale
 from fuse_mount.update import Outcome, Updating
 from fuse_mount.upper import Upper
 from syncd.blobs import Snapshot
-from syncd.core.entry import CommitId, Entry, RelPath
+from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.view import Mine, Step, Update, View
 
@@ -209,7 +209,7 @@ class OverlayView:
             except OSError:
                 discard(self._upper, journal.steps)
                 raise
-        outcome = self._carry_out(update.to, journal)
+        outcome = self._carry_out(update.to, journal, between=update.between)
         for item in journal.steps:
             found = self._upper.stat(os.fsencode(item.step.path)) if item.staged else None
             if found is not None:
@@ -252,8 +252,10 @@ class OverlayView:
         if journal is not None:
             self._carry_out(self._snapshots(journal.commit), journal, again=True)
 
-    def _carry_out(self, to: Snapshot, journal: Journal, again: bool = False) -> Outcome:
-        outcome = Updating(self._overlay, self._observer, to, journal).run(again)
+    def _carry_out(
+        self, to: Snapshot, journal: Journal, again: bool = False, between: Mapping[RelPath, Change] | None = None
+    ) -> Outcome:
+        outcome = Updating(self._overlay, self._observer, to, journal, between).run(again)
         self._observer = self._observing(to)
         if self._engine is not None:
             self._engine.tell(outcome.stale)

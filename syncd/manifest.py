@@ -21,6 +21,7 @@ _HEADER = struct.Struct("<8s20sIIq")  # magic, commit, nodes, bytes of names, ti
 _RECORD = struct.Struct("<IIIIHHQq20s")  # parent, first child, children, name at, name length, mode, size, mtime, id
 _BRIEF = struct.Struct("<12xIHH16x20s")  # of a record: name at, name length, mode, id
 FOLDER = 0o040000
+_MODES = {int(mode): mode for mode in Mode}
 
 
 @dataclass(slots=True)
@@ -179,7 +180,7 @@ class Manifest:
             return {}
         if listed[0] == FOLDER:
             return {where: file.entry for where, file in self.files(self._known_child(folder, name), path + "/")}
-        return {RelPath(path): Entry(BlobId(listed[1].hex()), Mode(listed[0]))}
+        return {RelPath(path): _entry(listed)}
 
     def find(self, path: RelPath) -> int | None:
         """The index of the node at a path ('' is the top)."""
@@ -214,6 +215,10 @@ class Manifest:
         return {path: record.entry for path, record in self.files()}
 
 
+def _entry(listed: tuple[int, bytes]) -> Entry:
+    return Entry(BlobId(listed[1].hex()), _MODES[listed[0]])
+
+
 def difference(old: Manifest | None, new: Manifest) -> dict[RelPath, Change]:
     """The changes from one commit to another; equal folders are never entered."""
     if old is None:
@@ -229,6 +234,9 @@ def difference(old: Manifest | None, new: Manifest) -> dict[RelPath, Change]:
             a, b = was.get(name), now.get(name)
             if a and b and a[0] == b[0] == FOLDER:
                 pairs.append((path + "/", old._known_child(before, name), new._known_child(after, name)))
+                continue
+            if a and b and a[0] != FOLDER and b[0] != FOLDER:
+                out[RelPath(path)] = Change(_entry(a), _entry(b))
                 continue
             gone, came = old._entries(before, name, path, a), new._entries(after, name, path, b)
             out.update((where, Change(entry, came.get(where))) for where, entry in gone.items())

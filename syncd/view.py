@@ -100,6 +100,8 @@ class Update:
 
     to: Snapshot
     steps: Sequence[Step]
+    between: Mapping[RelPath, Change] | None = None
+    """The difference of the base and the commit, where whoever made the update knows it already."""
 
 
 class View(Protocol):

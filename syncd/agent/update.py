@@ -16,7 +16,7 @@ from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import BlobId, CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser
 from syncd.core.plan import Action, Decision, Side
-from syncd.manifest import Manifest, changes_to
+from syncd.manifest import Manifest, difference, since_agreed
 from syncd.merge.resolve import Note, Parties, Resolution, resolve
 from syncd.versions import Versions
 from syncd.view import Mine, MoveBeside, Step, Take, Update, View, Wait, Write
@@ -77,14 +77,15 @@ def bring_up_to_date(
         if old is not None and _holds_files(old) and not _holds_files(snapshot.manifest):
             return _refusal(view)
         seen = _observe(view)
-        theirs = changes_to(old, snapshot.manifest, view.waiting)
+        between = difference(old, snapshot.manifest)
+        theirs = since_agreed(between, snapshot.manifest, view.waiting)
         try:
             decisions = decide(view, seen, theirs, snapshot)
             resolution = _resolved(view, snapshot, seen, decisions, clock, update_now)
             _keep_what_goes(view, seen, resolution.steps, versions, clock)
         except FileNotFoundError:
             continue  # a file of the student's went away under us: look again
-        refused = _apply(view, Update(snapshot, resolution.steps))
+        refused = _apply(view, Update(snapshot, resolution.steps, between))
         notes |= {note.path: note for note in resolution.notes if note.path not in refused}
         as_before = {decision.path for decision in decisions if decision.action is Action.KEEP}
         as_before |= {step.path for step in resolution.steps if isinstance(step, Wait)} | refused

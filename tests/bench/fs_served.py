@@ -25,7 +25,7 @@ from fuse_mount.kernel.mount import close_mount, is_mounted
 from fuse_mount.view import OverlayView, open_view
 from syncd.blobs import BlobFolder, Snapshot
 from syncd.core.entry import CommitId
-from syncd.manifest import Manifest, changes_to
+from syncd.manifest import Manifest, difference, since_agreed
 from syncd.view import Update
 
 _PATIENCE_S = 300.0
@@ -177,8 +177,9 @@ class _Serving:
         view, to = self._view, self._snapshot(CommitId(commit))
         old = self._snapshot(view.base).manifest if view.base is not None else None
         view.observe()
-        changes_to(old, to.manifest, view.waiting)
-        self._next = Update(to, ())
+        between = difference(old, to.manifest)
+        since_agreed(between, to.manifest, view.waiting)
+        self._next = Update(to, (), between)
 
     def _apply(self) -> tuple[float, float]:
         assert self._next is not None
