@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from syncd.core.errors import Stop
-from syncd.demo.processes import Processes
+from syncd.demo.processes import Processes, unmount_below
 from syncd.demo.stage import Stage, set_up
 from syncd.demo.story import play
 
@@ -43,6 +43,7 @@ def demo(once: bool, course: str | None) -> None:
         click.echo("\nStopped.")
         done = once
     finally:
+        unmount_below(root)
         if done:
             shutil.rmtree(root)
         else:

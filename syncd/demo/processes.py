@@ -1,5 +1,6 @@
 """The demo's processes: started one after another, each until it says it is ready, and all ended together."""
 
+import contextlib
 import json
 import os
 import signal
@@ -96,6 +97,20 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def unmount_below(root: Path) -> None:
+    """Take away what an agent that was killed left mounted: whoever stands in for it ends with the mount."""
+    table = Path("/proc/self/mountinfo")
+    if not table.exists():
+        return
+    points = [line.split(" ")[4].replace("\\040", " ") for line in table.read_text().splitlines()]
+    for point in points:
+        if point.startswith(f"{root}/"):
+            command = ["umount", "-l"] if os.geteuid() == 0 else ["fusermount3", "-u", "-z"]
+            subprocess.run([*command, point], capture_output=True, check=False)
+            with contextlib.suppress(OSError):
+                os.rmdir(point)  # an empty mountpoint looks like a folder that lost everything
 
 
 def _syncd(arguments: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

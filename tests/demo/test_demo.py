@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,21 @@ def mounts_below(folder: Path) -> list[str]:
     return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]
 
 
-def processes_below(folder: Path) -> list[str]:
-    found = []
+def naming(words: str) -> dict[int, str]:
+    """The command lines that hold these words, by process."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue  # it ended while we looked
-        if str(folder) in command:
-            found.append(command)
+        if words in command:
+            found[int(process.name)] = command
     return found
+
+
+def processes_below(folder: Path) -> list[str]:
+    return list(naming(str(folder)).values())
 
 
 @pytest.mark.fuse
@@ -83,6 +89,28 @@ def test_ctrl_c_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
     assert processes_below(tmp_path) == []
     assert not (root / "ada" / "Data Stories").exists(), "an empty mountpoint looks like a folder that lost everything"
     assert (root / "instructor" / "Data Stories" / "README.md").exists()
+
+
+@pytest.mark.fuse
+def test_a_killed_agent_ends_the_demo_and_leaves_nothing(tmp_path: Path) -> None:
+    argv = [sys.executable, "-u", "-m", "syncd", "demo"]
+    env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "Ctrl-C ends" in line:
+                break
+        (root,) = tmp_path.glob("synced-folders-demo-*")
+        os.kill(min(naming(f"={root}/ada/")), signal.SIGKILL)
+        assert (root / "ada" / "Data Stories" / "README.md").exists(), "the folder died with its process"
+        said = demo.stdout.read()
+        assert demo.wait(30) == 1 and "agent-ada ended by itself" in said
+    assert mounts_below(tmp_path) == []
+    deadline = time.monotonic() + 10
+    while processes_below(tmp_path):
+        assert time.monotonic() < deadline, "somebody stands in for nobody"
+        time.sleep(0.05)
+    assert not (root / "ada" / "Data Stories").exists()
 
 
 @pytest.mark.root
