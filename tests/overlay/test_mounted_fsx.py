@@ -1,7 +1,7 @@
 """Random operations through several handles of one file against bytes in memory, while other paths are switched.
 
-`test_mounted_io` does one long story of one file; this does many short ones, for a file of the course
-becomes the student's only once.  SYNCD_FSX_ALL_SECONDS says for how long in all.
+`test_mounted_io` tells one long story of one file; this tells many short ones, for a file of the
+course becomes the student's only once.  Both together take a minute; SYNCD_FSX_ALL_SECONDS prolongs this.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from fuse_mount.syscalls import fallocate
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
-SECONDS = float(os.environ.get("SYNCD_FSX_ALL_SECONDS", "60"))
+SECONDS = float(os.environ.get("SYNCD_FSX_ALL_SECONDS", "54"))
 SEED = int(os.environ.get("SYNCD_FSX_SEED", "1"))
 FILES = 600
 ROOM = 420_000
