@@ -401,6 +401,7 @@ chown file 1000 1000; as 1000 chown file 1000 2000 -> EPERM
 chown file 1000 2000; as 1000 chown file -1 1000; owner file -> 1000:1000
 chown file 1000 1000; chmod file 6755; as 1000 chown file 1000 1000; stat file -> file 755 7 links 1
 chown file 1000 2000; as 1000 chmod file 2755; stat file -> file 755 7 links 1
+chmod file 6777; as 1000 append file +; stat file -> file 777 8 links 1
 chmod file 6777; as 1000 truncate file 1; stat file -> file 777 1 links 1
 as 1000 mkdir dir/new -> EACCES
 as 1000 create dir/new -> EACCES
