@@ -5,7 +5,7 @@ which are those of a path interface:
 - libfuse keeps one inode per path, so after a switch old and new content share one page cache: a
   handle from before the switch may read new content, and a fresh open old content, while it is open;
 - a file that is removed while open lives on as `.fuse_hidden...` beside it until it is closed;
-- RENAME_NOREPLACE and RENAME_EXCHANGE are not handed on, O_TMPFILE is not had;
+- RENAME_NOREPLACE and RENAME_EXCHANGE are not handed on and so refused, O_TMPFILE is not had;
 - nothing is cached (every stat is a request), and nothing is handed through (no passthrough).
 """
 
@@ -67,7 +67,7 @@ class MfusepyEngine:
     def _serve(self) -> None:
         options = {"allow_other": True} if os.geteuid() == 0 else {}
         try:
-            mfusepy.FUSE(
+            _Fuse(
                 self._operations,
                 str(self.point),
                 foreground=True,
@@ -80,6 +80,16 @@ class MfusepyEngine:
             )
         except RuntimeError:
             self._operations.ready.set()
+
+
+class _Fuse(mfusepy.FUSE):  # type: ignore[misc]
+    """mfusepy drops the flags of a rename: an exchange would lose what it replaces."""
+
+    def rename_fuse_3(self, old: bytes, new: bytes, flags: int) -> int:
+        if flags:
+            return -errno.EINVAL
+        done: int = super().rename_fuse_3(old, new, flags)
+        return done
 
 
 class _Operations(mfusepy.Operations):  # type: ignore[misc]

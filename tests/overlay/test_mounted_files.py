@@ -154,6 +154,16 @@ def test_renames_with_flags(home: Path) -> None:
     assert (home / "big.bin").read_bytes() == b"print(1)\n" and (home / "README.md/a.py").read_bytes() == BIG
 
 
+def test_the_path_engine_refuses_to_exchange_and_loses_nothing(home: Path, engine: str) -> None:
+    if engine == "kernel":
+        return  # it exchanges
+    before = (home / "run.sh").read_bytes()
+    with pytest.raises(OSError) as caught:
+        renameat2(-100, os.fsencode(home / "README.md"), -100, os.fsencode(home / "run.sh"), Rename.EXCHANGE)
+    assert code_of(caught) == errno.EINVAL
+    assert (home / "README.md").read_bytes() == b"hello" and (home / "run.sh").read_bytes() == before
+
+
 def test_hard_links_share_their_content(home: Path, student: Mounted) -> None:
     os.link(home / "README.md", home / "lab/again")
     assert os.stat(home / "README.md").st_ino == os.stat(home / "lab/again").st_ino
