@@ -199,7 +199,9 @@ class OverlayView:
         """Switch to the update's commit; return the steps refused.  OSError while staging: nothing has changed."""
         if self._engine is None:
             _prepare_point(self.root)
+        planned_on = self.base
         self._finish_interrupted()
+        between = update.between if self.base == planned_on else None
         journal = stage(self._upper, update, self._seen)
         self._seen = {}
         if not journal.is_plain:
@@ -209,7 +211,7 @@ class OverlayView:
             except OSError:
                 discard(self._upper, journal.steps)
                 raise
-        outcome = self._carry_out(update.to, journal, between=update.between)
+        outcome = self._carry_out(update.to, journal, between=between)
         for item in journal.steps:
             found = self._upper.stat(os.fsencode(item.step.path)) if item.staged else None
             if found is not None:
