@@ -33,7 +33,12 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
     nodes = overlay.nodes
     nodes.held = None  # nothing here is news
     for ino in held.folders:
-        _folder(overlay, held, ino, _DEPTH)
+        # From the top down: folders may lie deeper than calls may.
+        chain = [ino]
+        while chain[-1] in held.folders and chain[-1] not in nodes.by_ino and len(chain) < _DEPTH:
+            chain.append(held.folders[chain[-1]].parent)
+        for above in reversed(chain):
+            _folder(overlay, held, above, _DEPTH)
     for ino, file in held.files.items():
         _file(overlay, held, ino, file)
     folders = list(held.folders)

@@ -122,6 +122,19 @@ def test_a_shell_inside_a_folder_and_moved_folders_go_on(home: Path, student: Mo
     assert sorted(os.listdir(home / "my lab" / "deep")) == ["here.txt", "two.txt"]
 
 
+def test_a_process_in_a_very_deep_folder_goes_on(home: Path, student: Mounted) -> None:
+    deep = "os.mkdir('d'); os.chdir('d')"
+    words = f"import os\nfor _ in range(900): {deep}\nprint('in', flush=True)\ninput()\n"
+    words += "open('f', 'w').write('x')\nprint(os.listdir('.'))"
+    inside = subprocess.Popen(
+        [sys.executable, "-c", words], cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert inside.stdout is not None and inside.stdout.readline() == "in\n"
+    student.kill()
+    out, _ = inside.communicate("\n", timeout=30)
+    assert out == "['f']\n"
+
+
 def _hang(path: str, out: "multiprocessing.Queue[object]") -> None:
     try:
         os.mkdir(path)
