@@ -15,7 +15,15 @@ MAY_IMPORT = {
     "syncd/merge": {"syncd.core", "syncd.merge", "syncd.git.lines", "syncd.view"},
     "syncd/git": {"syncd.core", "syncd.git"},
     "syncd/folder": {"syncd.core", "syncd.folder"},
-    "syncd/node": {"syncd.core", "syncd.git", "syncd.node", "syncd.manifest", "syncd.blobs", "syncd.webhook"},
+    "syncd/node": {
+        "syncd.core",
+        "syncd.git",
+        "syncd.node",
+        "syncd.manifest",
+        "syncd.blobs",
+        "syncd.webhook",
+        "syncd.sd_notify",
+    },
     "syncd/publisher": {
         "syncd.core",
         "syncd.git",

@@ -1,20 +1,25 @@
 """`syncd node`: the store of this machine, for all its students."""
 
+import asyncio
+import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
+from syncd.node.client import NodeClient
 from syncd.node.config import Course, NodeConfig, load_config
 from syncd.node.service import run_node
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--config", "settings", type=click.Path(path_type=Path), help="A TOML file with store and courses.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where mirrors and contents are kept.")
 @click.option(
@@ -25,7 +30,9 @@ from syncd.node.service import run_node
 @click.option("--webhook", metavar="HOST:PORT", help="Take webhooks at http://HOST:PORT/webhook/COURSE.")
 @click.option("--webhook-secret-file", type=click.Path(path_type=Path), help="The webhooks' shared secret.")
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
+@click.pass_context
 def node(
+    context: click.Context,
     settings: Path | None,
     store: Path | None,
     courses: tuple[str, ...],
@@ -36,6 +43,8 @@ def node(
     ready_file: Path | None,
 ) -> None:
     """Keep courses ready for the students of this machine: one copy, one fetch per push."""
+    if context.invoked_subcommand is not None:
+        return
     config = load_config(settings) if settings else NodeConfig(store or store_folder())
     given = tuple(_course(text, token_file, webhook_secret_file) for text in courses)
     config = replace(
@@ -56,6 +65,44 @@ def node(
         tell(facts)
 
     serve(run_node(config, ready=ready))
+
+
+@node.command()
+@click.option("--socket", type=click.Path(path_type=Path), help="The node's socket, if it is not at the usual place.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def collect(socket: Path | None, as_json: bool) -> None:
+    """Remove the versions that no student's folder needs any more."""
+    found = asyncio.run(_asked(socket, NodeClient.collect))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    versions = "1 version" if found["manifests"] == 1 else f"{found['manifests']:,} versions"
+    click.echo(f"Removed {versions} and {found['blobs']:,} contents: {found['bytes'] / 1e6:,.1f} MB are free again.")
+
+
+@node.command()
+@click.option("--socket", type=click.Path(path_type=Path), help="The node's socket, if it is not at the usual place.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def mend(socket: Path | None, as_json: bool) -> None:
+    """Check every content of the store against its id, and make the damaged ones again.
+
+    Exit status: 0 all is whole, 3 something was damaged and is being made again.
+    """
+    found = asyncio.run(_asked(socket, NodeClient.mend))
+    if as_json:
+        click.echo(json.dumps(found))
+    for course, wrong in () if as_json else found.items():
+        damaged = "1 content was damaged and is" if wrong == 1 else f"{wrong:,} contents were damaged and are"
+        click.echo(f"{course}: {damaged} made again." if wrong else f"{course}: every content is what its name says.")
+    if any(found.values()):
+        sys.exit(3)
+
+
+async def _asked(
+    socket: Path | None, question: Callable[[NodeClient], Coroutine[Any, Any, dict[str, int]]]
+) -> dict[str, int]:
+    async with NodeClient(socket or store_folder() / "node.sock") as client:
+        return await question(client)
 
 
 def _course(text: str, token_file: Path | None, secret: Path | None) -> Course:

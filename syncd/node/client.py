@@ -15,6 +15,8 @@ from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, TryAgain
 from syncd.manifest import Manifest
 
+_SHORT = aiohttp.ClientTimeout(total=10)
+_LONG = aiohttp.ClientTimeout(total=3_600, sock_connect=5)
 HEARTBEAT_S = 15.0
 """How often the node sends an empty line to a follower; silent for three of them, it counts as away."""
 
@@ -94,17 +96,28 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
         """Tell the node how a view of ours is (see `POST /v1/views`)."""
         await self._post("/v1/views", view)
 
-    async def _post(self, path: str, body: dict[str, Any]) -> None:
+    async def collect(self) -> dict[str, int]:
+        """Have the node remove what nobody needs: {"manifests", "blobs", "bytes"}.  For root and the node's user."""
+        found: dict[str, int] = await self._post("/v1/collect", {}, _LONG)
+        return found
+
+    async def mend(self) -> dict[str, int]:
+        """Have every content checked and the wrong ones made again: how many were wrong, by course.  For the same."""
+        found: dict[str, int] = (await self._post("/v1/mend", {}, _LONG))["wrong"]
+        return found
+
+    async def _post(self, path: str, body: dict[str, Any], patience: aiohttp.ClientTimeout | None = None) -> Any:
         try:
-            async with self._open().post(f"http://node{path}", json=body) as answer:
+            async with self._open().post(f"http://node{path}", json=body, timeout=patience or _SHORT) as answer:
                 await _check(answer)
+                return await answer.json()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._away() from error
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path=str(self.socket)), timeout=aiohttp.ClientTimeout(total=10)
+                connector=aiohttp.UnixConnector(path=str(self.socket)), timeout=_SHORT
             )
         return self._session
 

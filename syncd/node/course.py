@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from syncd.core.entry import CommitId
@@ -39,6 +40,7 @@ class CourseKeeper:
         self._poll_s = poll_s
         self._wanted = asyncio.Event()
         self._told: str | None = None
+        self._damaged = False
         self._looks = self._fetches = self._failures = self._unseen = self._files = 0
         self._state, self._sentence = "starting", "The course is being fetched for the first time."
         self._branch = course.branch
@@ -73,6 +75,19 @@ class CourseKeeper:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._wanted.wait()
+
+    async def mend(self) -> int:
+        """Check each content of the ready commit against its id and make the wrong ones again; how many were wrong.
+
+        Whoever reads a wrong one meanwhile gets an error instead of wrong bytes.
+        """
+        name = self.course.name
+        wrong = await in_thread(lambda: self._store.mend(name))
+        if wrong:
+            _log.warning("%s: %d contents were damaged or missing and are made again", name, len(wrong))
+            self._damaged = True
+            self.hint()
+        return len(wrong)
 
     def status(self) -> dict[str, Any]:
         """The course as `GET /v1/status` shows it."""
@@ -167,9 +182,11 @@ class CourseKeeper:
             self._failed(error)  # what is ready stays so; the next look finds out what is wrong
 
     def _made_ready(self, mirror: Mirror, tip: CommitId) -> tuple[Kept | None, int]:
-        if self.kept is not None and self.kept.ready.commit == tip and self.kept.reusable:
+        if self.kept is not None and self.kept.ready.commit == tip and self.kept.reusable and not self._damaged:
             return None, 0
-        return prepare(self._store, self.course.name, mirror, tip, self.kept, self._executor, self._progress)
+        kept = replace(self.kept, rules=-1) if self._damaged and self.kept else self.kept  # nothing is taken over
+        self._damaged = False
+        return prepare(self._store, self.course.name, mirror, tip, kept, self._executor, self._progress)
 
     def _progress(self, done: int, total: int) -> None:
         if self.kept is None:

@@ -14,6 +14,8 @@ from syncd.git.failure import Damaged
 from syncd.node.durable import sync_files
 
 _BATCH_BYTES, _BATCH_FILES = 64 << 20, 4_000
+RESERVE = 128 << 20
+"""Bytes of the disk that are left for others: a full disk hurts every service on it, and the students first."""
 
 
 def fill(
@@ -39,6 +41,7 @@ def fill(
     done, total = 0, len(missing)
     try:
         for batch in _batches(missing, read):
+            _spare_the_disk(blobs.root, sum(len(content) for _, content in batch))
             _write(blobs, incoming, batch, executor)
             sizes |= {oid: len(content) for oid, content in batch}
             done += len(batch)
@@ -48,6 +51,16 @@ def fill(
             raise NeedsUser("The disk of the node's store is full: free some space, then it goes on.") from error
         raise
     return sizes
+
+
+def _spare_the_disk(folder: Path, wanted: int) -> None:
+    facts = os.statvfs(folder)
+    free = facts.f_bavail * facts.f_frsize
+    if free - wanted < RESERVE:
+        raise NeedsUser(
+            f"The disk of the node's store has only {free / 1e6:,.0f} MB left, and this version needs "
+            f"{wanted / 1e6:,.0f} MB more: free some space, then it goes on by itself."
+        )
 
 
 def _batches(missing: Sequence[bytes], read: Callable[[bytes], bytes]) -> Iterator[list[tuple[bytes, bytes]]]:

@@ -30,6 +30,19 @@ def prepare(
     Killed anywhere before the last step, the commit before stays the ready one and running again
     finishes; nothing that is done twice does harm.
     """
+    with store.gate.preparing():
+        return _prepared(store, course, mirror, commit, previous, executor, progress)
+
+
+def _prepared(
+    store: Store,
+    course: str,
+    mirror: Mirror,
+    commit: CommitId,
+    previous: Kept | None,
+    executor: Executor,
+    progress: Callable[[int, int], None],
+) -> tuple[Kept, int]:
     began = time.perf_counter()
     before = Manifest(previous.ready.manifest) if previous else None
     tree, seconds = mirror.commit(commit)

@@ -19,7 +19,9 @@ from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
 from syncd.node.store import Store
+from syncd.node.upkeep import Upkeep
 from syncd.node.views import Peer, Views, peer_of
+from syncd.sd_notify import keep_told, tell_ready, tell_stopping
 from syncd.webhook import Push, webhook_app
 
 _log = logging.getLogger(__name__)
@@ -45,8 +47,12 @@ async def run_node(config: NodeConfig, *, ready: Callable[[Mapping[str, object]]
             await web.SockSite(runner, _unix_socket(store.socket)).start()
             webhook = await _listen_for_webhooks(config, node, stack)
             tasks = [asyncio.create_task(_supervised(keeper)) for keeper in node.keepers.values()]
+            tasks.append(asyncio.create_task(node.upkeep.run()))
+            tasks.append(asyncio.create_task(keep_told(node.words)))
             stack.push_async_callback(_end, tasks)
             stack.callback(node.stopping.set)
+            tell_ready(node.words())
+            stack.callback(tell_stopping)
             if ready is not None:
                 ready({"socket": str(store.socket), "webhook": webhook})
             await asyncio.gather(*tasks, asyncio.Event().wait())
@@ -64,6 +70,15 @@ class _Node:
             course.name: CourseKeeper(course, store, executor, config.poll_seconds) for course in config.courses
         }
 
+        self.upkeep = Upkeep(store, self.keepers, lambda request: _peer(request).is_trusted(os.getuid()))
+
+    def words(self) -> str:
+        """The node in one line, for `systemctl status`."""
+        states = Counter(keeper.status()["state"] for keeper in self.keepers.values())
+        told = [f"{states.pop('up_to_date', 0)} of {len(self.keepers)} courses up to date"]
+        told += [f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items())]
+        return ", ".join([*told, f"{self._views.count} views"])
+
     def app(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_REPORT, middlewares=[_in_sentences])
         app.add_routes(
@@ -72,6 +87,7 @@ class _Node:
                 web.get("/v1/courses/{name}/follow", self._follow),
                 web.post("/v1/courses/{name}/hint", self._hint),
                 web.post("/v1/views", self._report),
+                *self.upkeep.routes(),
             ]
         )
         return app
@@ -104,7 +120,8 @@ class _Node:
             said = await request.json()
         except ValueError as error:
             raise NeedsUser("A view's report must be JSON.") from error
-        self._views.report(_peer(request), said)
+        peer = _peer(request)
+        self.upkeep.reported(peer, self._views.report(peer, said))
         return web.json_response({})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:

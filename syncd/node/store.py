@@ -1,9 +1,11 @@
 """A node's store on disk: who may write it, where things lie, what is ready, and putting it right at start."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +17,7 @@ from syncd.git.mirror import sweep
 from syncd.manifest import Manifest
 from syncd.node.client import Ready
 from syncd.node.durable import write_durably
+from syncd.node.gate import Gate
 from syncd.node.shown import RULES, LeftOut
 
 
@@ -40,6 +43,8 @@ class Store:
         self.blobs = BlobFolder(self.root / "blobs")
         self.incoming = self.root / "incoming"
         self.socket = self.root / "node.sock"
+        self.pins = self.root / "pins.json"
+        self.gate = Gate()
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -78,6 +83,22 @@ class Store:
         """Where the manifest of a commit lies, whether or not it is there yet."""
         return self._course(course) / "manifests" / commit
 
+    def courses(self) -> list[str]:
+        """All courses that have a place here, followed or not."""
+        return sorted(each.name for each in (self.root / "courses").iterdir() if each.is_dir())
+
+    def manifests(self, course: str) -> list[Path]:
+        """The manifests of a course, in no order."""
+        folder = self._course(course) / "manifests"
+        return [each for each in folder.iterdir() if not each.name.startswith(".")] if folder.is_dir() else []
+
+    def ready_commit(self, course: str) -> CommitId | None:
+        """The commit that was published last, whether or not its contents are all there."""
+        try:
+            return CommitId(str(json.loads((self._course(course) / "ready.json").read_bytes())["commit"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def publish(self, course: str, commit: CommitId, ready_at: float, left_out: list[LeftOut]) -> Kept:
         """Make a commit the ready one, atomically and durably; its blobs and manifest are so already."""
         said = {
@@ -98,6 +119,29 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
         return kept if manifest.commit == kept.ready.commit and self._holds(manifest) else None
+
+    def mend(self, course: str, progress: Callable[[int], None] = lambda checked: None) -> list[BlobId]:
+        """Read every content of the ready commit and compare it with its id; the wrong ones, which are removed.
+
+        Whoever has the store then prepares the commit again.  Slow: as long as reading it all takes.
+        """
+        commit = self.ready_commit(course)
+        wrong = []
+        try:
+            manifest = Manifest(self.manifest(course, commit)) if commit else None
+        except (OSError, ValueError):
+            manifest = None  # `ready` tells the same, and the commit is prepared again
+        files = [record for _, record in manifest.files()] if manifest else []
+        for checked, record in enumerate({record.id: record for record in files}.values()):
+            progress(checked)
+            place = self.blobs.path(record.blob)
+            try:
+                if _id_of(place) != record.id:
+                    place.unlink()
+                    wrong.append(record.blob)
+            except FileNotFoundError:
+                wrong.append(record.blob)
+        return wrong
 
     def _holds(self, manifest: Manifest) -> bool:
         """Whether every blob is there in the right size; a wrong one is removed, so that it is made again."""
@@ -134,3 +178,11 @@ class Store:
                 sweep(course / "mirror.git")
             for aside in (*course.glob(".*"), *course.glob("manifests/.*")):
                 aside.unlink()
+
+
+def _id_of(place: Path) -> bytes:
+    with open(place, "rb") as source:
+        name = hashlib.sha1(b"blob %d\0" % os.fstat(source.fileno()).st_size, usedforsecurity=False)
+        while piece := source.read(1 << 20):
+            name.update(piece)
+    return name.digest()

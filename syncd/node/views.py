@@ -45,8 +45,16 @@ class Views:
         self._own_uid = own_uid
         self._kept: OrderedDict[tuple[int, str, str], dict[str, Any]] = OrderedDict()
 
-    def report(self, peer: Peer, said: object) -> None:
-        """Keep a report.  NeedsUser if it isn't one; whom it is about is the peer, unless that one is trusted."""
+    @property
+    def count(self) -> int:
+        """How many views have reported since the start."""
+        return len(self._kept)
+
+    def report(self, peer: Peer, said: object) -> Mapping[str, Any]:
+        """Keep a report, and return what is kept.  NeedsUser if it isn't one.
+
+        Whom it is about is the peer, unless that one is trusted.
+        """
         if not isinstance(said, Mapping):
             raise NeedsUser("A view's report must be a JSON object.")
         view: dict[str, Any] = {key: _text(said.get(key)) for key in _TEXTS}
@@ -62,6 +70,7 @@ class Views:
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
+        return view
 
     def seen_by(self, peer: Peer, readers: Collection[str]) -> list[dict[str, Any]]:
         """All views for those who may see all; for others their own."""

@@ -1,0 +1,69 @@
+"""Telling systemd how a service is: sd_notify(3), one datagram to the socket that $NOTIFY_SOCKET names.
+
+Without that variable (no systemd, a terminal, a test) everything here does nothing.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from typing import Final
+
+_LONGEST_STATUS: Final = 200
+
+
+def tell(**facts: str) -> bool:
+    """Send `KEY=value` lines; whether somebody was told.  Never raises: a manager that is gone harms nobody."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return False
+    text = "\n".join(f"{key}={_line(value)}" for key, value in facts.items())
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as door:
+        # A name in the abstract namespace is written with @ for its leading zero byte.
+        door.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        return True
+    return False
+
+
+def tell_ready(status: str) -> None:
+    """All that clients need is there."""
+    tell(READY="1", STATUS=status)
+
+
+def tell_stopping() -> None:
+    """The service ends."""
+    tell(STOPPING="1", STATUS="Ending.")
+
+
+def watchdog_s() -> float | None:
+    """How often systemd wants a sign of life (half of WatchdogSec), in seconds; None if it wants none."""
+    text, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
+    if not text.isdigit() or (pid is not None and pid != str(os.getpid())):
+        return None
+    return int(text) / 2_000_000
+
+
+async def keep_told(status: Callable[[], str], every_s: float = 5.0) -> None:
+    """Until cancelled: the status whenever its words changed, and the watchdog's signs of life, from the event loop.
+
+    A loop that hangs sends none, and systemd starts the service anew.
+    """
+    if "NOTIFY_SOCKET" not in os.environ:
+        return
+    limit = watchdog_s()
+    pause = min(every_s, limit) if limit else every_s
+    said = ""
+    while True:
+        words = status()
+        facts = {"STATUS": words} if words != said else {}
+        if limit:
+            facts["WATCHDOG"] = "1"
+        if facts:
+            tell(**facts)
+        said = words
+        await asyncio.sleep(pause)
+
+
+def _line(value: str) -> str:
+    return " ".join(value.split())[:_LONGEST_STATUS]
