@@ -57,6 +57,8 @@ OWNERS = {
     "rich": "syncd/cli/",
     "jinja2": "hub_plugin/",
     "sqlite3": "syncd/folder/statcache.py",
+    "dateparser": "syncd/when.py",
+    "keyring": "syncd/account/keyring_store.py",
 }
 
 
