@@ -13,7 +13,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,13 @@ class Handed:
 class Handover:
     """The child, as the serving process sees it."""
 
-    def __init__(self, state: Path, handed: Handed, stand_in: Callable[[Handed], None]) -> None:
-        """Fork it.  `stand_in` serves the mount until it is told to end by SIGTERM, and returns."""
+    def __init__(
+        self, state: Path, handed: Handed, stand_in: Callable[[Handed], None], kept: Iterable[int] = ()
+    ) -> None:
+        """Fork it.  `stand_in` serves the mount until it is told to end by SIGTERM, and returns.
+
+        `kept`: further descriptors that it needs.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener = _listen(state)
         self.process = os.fork()
@@ -44,7 +49,7 @@ class Handover:
             with contextlib.suppress(BaseException):
                 ours.close()
                 _speak_into(state / _LOG)
-                _close_all_but(theirs.fileno(), listener.fileno(), handed.device, handed.held)
+                _close_all_but(theirs.fileno(), listener.fileno(), handed.device, handed.held, *kept)
                 _Child(theirs, listener, handed, stand_in).run()
             os._exit(0)
         theirs.close()

@@ -294,7 +294,7 @@ class OverlayView:
         try:
             self._engine = self._started()
             if isinstance(self._engine, KernelEngine) and not self._stands_in:
-                self._engine.keep_for_successor(self._state, self.stand_in)
+                self._engine.keep_for_successor(self._state, self.stand_in, self._doors())
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.root.rmdir()
@@ -302,6 +302,11 @@ class OverlayView:
                 f"The folder {self.root} can't be mounted ({error.strerror}); see that FUSE is allowed here, "
                 "or use plain folders."
             ) from error
+
+    def _doors(self) -> list[int]:
+        lower = self._overlay.lower
+        door = lower.snapshot.blobs.door if isinstance(lower, SnapshotLower) else None
+        return [] if door is None else [door]
 
     def _started(self) -> Engine:
         if self._engine_name == "mfusepy":

@@ -12,6 +12,8 @@ class BlobFolder:
     """The folder `blobs/` of a node's store; a blob lies at `ab/cdef...`, mode 0444."""
 
     root: Path
+    door: int | None = None
+    """The descriptor that `root` goes through, where no other path leads there: a child must keep it open."""
 
     def path(self, blob: BlobId) -> Path:
         """Where a blob lies, whether or not it is there yet."""

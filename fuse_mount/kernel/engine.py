@@ -2,7 +2,7 @@
 
 import contextlib
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fuse_mount.handover import Handed, Handover
@@ -42,7 +42,7 @@ class KernelEngine:
         for folder in taken.folders if taken else ():
             self.session.inval_inode(folder)  # an update may have been finished in between
 
-    def keep_for_successor(self, state: Path, stand_in: Callable[[Handed], None]) -> None:
+    def keep_for_successor(self, state: Path, stand_in: Callable[[Handed], None], kept: Iterable[int] = ()) -> None:
         """From now on, if this process dies, `stand_in` serves the mount until `claim(state)` finds a successor.
 
         Nothing happens where the kernel can't ask a successor what the dead process left unanswered (before 7.44).
@@ -50,7 +50,7 @@ class KernelEngine:
         self.session.ready.wait(_START_S)
         agreement = self.session.agreement
         if agreement is not None and agreement.resends:
-            self._handover = Handover(state, Handed(self.session.fd, self._held.fd), stand_in)
+            self._handover = Handover(state, Handed(self.session.fd, self._held.fd), stand_in, kept)
         else:
             with self._overlay.lock:
                 self._overlay.nodes.held = None

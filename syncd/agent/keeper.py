@@ -38,13 +38,21 @@ _BASE_LOST = (
 class Keeper:
     """Opens and updates one view.  One thread at a time, but for `is_dead` and the plain attributes."""
 
-    def __init__(self, root: Path, state: Path, wanted: str | None, quiet_s: float, known: Mapping[str, Kind]) -> None:
-        """Nothing is opened yet."""
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        wanted: str | None,
+        quiet_s: float,
+        known: Mapping[str, Kind],
+        door: int | None = None,
+    ) -> None:
+        """Nothing is opened yet.  `door`: see `Snapshots`."""
         self.root = root
         self.kind = kept_kind(state) or wanted or ""
         self.notes: list[str] = _read_notes(state / "notes.json")
         self._state, self._wanted, self._quiet_s, self._known = state, wanted, quiet_s, known
-        self._snapshots = Snapshots(state / "snapshots")
+        self._snapshots = Snapshots(state / "snapshots", door)
         self._versions = Versions(state / "versions")
         self._pruned_at = 0.0
         self._view: View | None = None
@@ -71,9 +79,9 @@ class Keeper:
 
     def update(self, ready: Ready | None, update_now: bool = False) -> Report:
         """Bring the folder to the ready commit (None: retry what waits for the one it shows)."""
-        view = self._opened()
         if ready is not None:
             self._snapshots.learn(ready)
+        view = self._opened()
         commit = view.base if ready is None else ready.commit
         if commit is None:
             raise TryAgain(_NOT_YET)

@@ -14,19 +14,22 @@ from pathlib import Path
 from syncd.agent.journal import write_durably
 from syncd.blobs import BlobFolder, Snapshot
 from syncd.core.entry import CommitId
+from syncd.core.errors import TryAgain
 from syncd.manifest import Manifest
-from syncd.node.client import Ready
+from syncd.node.client import Ready, blobs_through, through
 
+_CLOSED = "The course's files are reached as soon as the node's service runs here; your own are safe."
 _log = logging.getLogger(__name__)
 
 
 class Snapshots:
     """Gives the snapshot of a commit; LookupError if neither the node nor we hold it any more."""
 
-    def __init__(self, folder: Path) -> None:
-        """Remember in this folder."""
+    def __init__(self, folder: Path, door: int | None = None) -> None:
+        """Remember in this folder.  `door`: a descriptor of the course's content, if we were started with one."""
         self._folder = folder
         self._store: tuple[Path, Path] | None = None
+        self._door: int | None = door
         try:
             raw = json.loads((folder / "store.json").read_bytes())
             self._store = Path(raw["manifests"]), Path(raw["blobs"])
@@ -37,6 +40,9 @@ class Snapshots:
 
     def learn(self, ready: Ready) -> None:
         """Remember where the node keeps things."""
+        self._door = ready.door
+        if ready.door is not None:
+            return  # the next process will have to ask again
         store = ready.manifest.parent, ready.blobs
         if store != self._store:
             self._store = store
@@ -44,15 +50,24 @@ class Snapshots:
             write_durably(self._folder / "store.json", json.dumps(raw).encode())
 
     def __call__(self, commit: CommitId) -> Snapshot:
-        """The snapshot of a commit."""
+        """The snapshot of a commit.  TryAgain while it is only the node that can open it for us."""
+        if self._door is not None:
+            try:
+                return through(self._door, commit)
+            except FileNotFoundError:
+                if not (self._folder / commit).exists():
+                    raise LookupError(commit) from None
+                return Snapshot(Manifest(self._folder / commit), blobs_through(self._door))
         if self._store is None:
-            raise LookupError(commit)
+            raise TryAgain(_CLOSED)
         manifests, blobs = self._store
         for path in (manifests / commit, self._folder / commit):
             try:
                 return Snapshot(Manifest(path), BlobFolder(blobs))
             except FileNotFoundError:
                 continue
+            except PermissionError as error:
+                raise TryAgain(_CLOSED) from error
             except (OSError, ValueError):
                 _log.warning("%s can't be read", path, exc_info=True)
         raise LookupError(commit)
@@ -60,8 +75,8 @@ class Snapshots:
     def keep_copy(self, commit: CommitId) -> None:
         """Keep a copy of this commit's manifest, and of no other."""
         copy = self._folder / commit
-        if not copy.exists() and self._store is not None:
-            write_durably(copy, (self._store[0] / commit).read_bytes())
+        if not copy.exists():
+            write_durably(copy, self(commit).manifest.path.read_bytes())
         for other in self._folder.iterdir():
             if other.name not in (commit, "store.json"):
                 other.unlink(missing_ok=True)

@@ -1,7 +1,10 @@
 """Asking the node: small, over its unix socket, for agents and for commands on the same machine."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,7 @@ from syncd.manifest import Manifest
 
 _SHORT = aiohttp.ClientTimeout(total=10)
 _LONG = aiohttp.ClientTimeout(total=3_600, sock_connect=5)
+_PATIENCE_S = 10.0
 HEARTBEAT_S = 15.0
 """How often the node sends an empty line to a follower; silent for three of them, it counts as away."""
 
@@ -30,10 +34,14 @@ class Ready:
     blobs: Path
     ready_at: float
     """Seconds since the epoch, by the node's clock."""
+    door: int | None = None
+    """The descriptor by which manifest and blobs are reached, where their paths are closed to us."""
 
     def snapshot(self) -> Snapshot:
         """Map the manifest.  TryAgain if the store no longer holds it (a newer commit is then on its way)."""
         try:
+            if self.door is not None:
+                return through(self.door, self.commit)
             return Snapshot(Manifest(self.manifest), BlobFolder(self.blobs))
         except (OSError, ValueError) as error:
             raise TryAgain(
@@ -41,12 +49,29 @@ class Ready:
             ) from error
 
 
+def doors_beside(node: Path) -> Path:
+    """Where a node hands out descriptors of what its courses hold."""
+    return node.with_name("doors.sock")
+
+
+def through(door: int, commit: CommitId) -> Snapshot:
+    """The snapshot of a commit by the descriptor of its course's content.  OSError, ValueError as for `Manifest`."""
+    return Snapshot(Manifest(Path(f"/proc/self/fd/{door}/manifests/{commit}")), blobs_through(door))
+
+
+def blobs_through(door: int) -> BlobFolder:
+    """The blobs of a course by the descriptor of its content."""
+    return BlobFolder(Path(f"/proc/self/fd/{door}/blobs"), door)
+
+
 class NodeClient(AbstractAsyncContextManager["NodeClient"]):
     """A client of one node; use it as an async context, or call `close`.  Reconnecting is the caller's business."""
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
+    def __init__(self, node: Path, doors: Mapping[str, int] | None = None) -> None:
+        """`doors`: descriptors of courses' content that we were started with."""
+        self.socket = node
         self._session: aiohttp.ClientSession | None = None
+        self._doors = dict(doors or {})
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,12 +106,28 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
                 async for line in answer.content:
                     found = json.loads(line)
                     if found:
-                        yield Ready(
-                            CommitId(found["commit"]), Path(found["manifest"]), Path(found["blobs"]), found["ready_at"]
-                        )
+                        manifest = Path(found["manifest"])
+                        door = await self._door(course, manifest)
+                        yield Ready(CommitId(found["commit"]), manifest, Path(found["blobs"]), found["ready_at"], door)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise self._away() from error
         raise self._away()
+
+    async def _door(self, course: str, manifest: Path) -> int | None:
+        """The descriptor of a course's content; None where its path is open to us."""
+        known = self._doors.get(course)
+        if known is not None and _leads_to(known, manifest.name):
+            return known
+        try:
+            manifest.stat()
+            return None
+        except PermissionError:
+            pass
+        except OSError:
+            return None  # whoever reads it will say so
+        # An older descriptor stays open: files of the commit that it leads to may still be in use.
+        self._doors[course] = await _ask_for_door(doors_beside(self.socket), course)
+        return self._doors[course]
 
     async def hint(self, course: str) -> None:
         """Tell the node to look at the remote now; returns at once."""
@@ -123,6 +164,35 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
 
     def _away(self) -> TryAgain:
         return TryAgain("The node's service is not running here just now; folders stay as they are until it is back.")
+
+
+def _leads_to(door: int, commit: str) -> bool:
+    try:
+        os.stat(f"manifests/{commit}", dir_fd=door)
+    except OSError:
+        return False
+    return True
+
+
+async def _ask_for_door(where: Path, course: str) -> int:
+    loop = asyncio.get_running_loop()
+    answered = asyncio.Event()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+        asking.setblocking(False)
+        async with asyncio.timeout(_PATIENCE_S):
+            await loop.sock_connect(asking, str(where))
+            asking.send(course.encode())
+            loop.add_reader(asking, answered.set)
+            try:
+                await answered.wait()
+            finally:
+                loop.remove_reader(asking)
+        said, fds, _, _ = socket.recv_fds(asking, 512, 1, socket.MSG_CMSG_CLOEXEC)
+    if said[:1] != b"+" or len(fds) != 1:
+        for fd in fds:
+            os.close(fd)
+        raise NeedsUser(said[1:].decode(errors="replace") or "The node does not hand out this course just now.")
+    return fds[0]
 
 
 async def _check(answer: aiohttp.ClientResponse) -> None:

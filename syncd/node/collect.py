@@ -37,8 +37,9 @@ def collect(
     `needed` are the commits that views stand on, by course; the ready ones of `courses`, which are
     followed, are added.  A manifest that can't be read keeps every blob: nobody knows what it names.
     """
-    removed, named, whole = 0, set[bytes](), True
-    for course in store.courses():
+    removed, whole = 0, True
+    named = {course: set[bytes]() for course in store.courses()}
+    for course in named:
         ready = store.ready_commit(course)
         keep = needed.get(course, set()) | ({ready} if ready and course in courses else set())
         left = 0
@@ -51,18 +52,24 @@ def collect(
                 continue
             left += 1
             try:
-                named.update(record.id for _, record in Manifest(place).files())
+                named[course].update(record.id for _, record in Manifest(place).files())
             except (OSError, ValueError):
                 _log.warning("%s can't be read; no content is collected until it is made anew", place)
                 whole = False
         if not left and course not in courses:
             discard(store.mirror(course).parent)
-    blobs, size = _remove_unnamed(store.blobs.root, named, now - keep_s) if whole else (0, 0)
+    if not whole:
+        return Collected(removed)
+    for course, its in named.items():
+        _remove_unnamed(store.course_blobs(course).root, its, now - keep_s)
+    blobs, size = _remove_unnamed(store.blobs.root, set().union(*named.values()), now - keep_s)
     return Collected(removed, blobs, size)
 
 
 def _remove_unnamed(top: Path, named: set[bytes], before: float) -> tuple[int, int]:
     count = size = 0
+    if not top.is_dir():
+        return 0, 0
     for folder in os.scandir(top):
         if not folder.is_dir(follow_symlinks=False) or len(folder.name) != 2:
             continue

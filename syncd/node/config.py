@@ -23,6 +23,10 @@ class Course:
     """None: the one that the remote itself names as its default."""
     token_file: Path | None = None
     webhook_secret_file: Path | None = None
+    members: tuple[str, ...] | None = None
+    """Users, and groups as @GROUP, who may have it."""
+    members_file: Path | None = None
+    """The same, one a line, read again whenever it changes.  Neither: everybody on this machine may have it."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -73,7 +77,7 @@ def load_config(path: Path) -> NodeConfig:
     except tomllib.TOMLDecodeError as error:
         raise NeedsUser(f"The settings in {path} are not valid TOML: {error}.") from error
     try:
-        courses = tuple(Course(**_paths(dict(course), path.parent)) for course in found.pop("course", []))
+        courses = tuple(_course(dict(course), path.parent) for course in found.pop("course", []))
         users = frozenset(found.pop("status_users", ()))
         return NodeConfig(courses=courses, status_users=users, **_paths(found, path.parent))
     except TypeError as error:
@@ -96,8 +100,17 @@ def _readable_by_all(descriptor: int) -> bool:
     return bool(os.fstat(descriptor).st_mode & 0o004)
 
 
+def _course(settings: dict[str, Any], folder: Path) -> Course:
+    members = settings.get("members")
+    if members is not None:
+        if not isinstance(members, list) or not all(isinstance(one, str) and one for one in members):
+            raise NeedsUser("A course's members must be a list of users, and of groups as @GROUP.")
+        settings["members"] = tuple(members)
+    return Course(**_paths(settings, folder))
+
+
 def _paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in ("store", "token_file", "webhook_secret_file"):
+    for key in ("store", "token_file", "webhook_secret_file", "members_file"):
         if settings.get(key):
             settings[key] = folder / Path(settings[key]).expanduser()
     return settings

@@ -1,5 +1,6 @@
 """Filling the folder of blobs: each missing one written aside, checked by id, made durable, then named."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -104,5 +105,27 @@ def _write(blobs: BlobFolder, incoming: Path, batch: Sequence[tuple[bytes, bytes
     written = list(executor.map(write, batch))
     sync_files(executor, written, incoming)
     for aside, (oid, _) in zip(written, batch, strict=True):
-        os.replace(aside, places[oid])
+        with contextlib.suppress(FileExistsError):  # another course had it at the same time
+            os.link(aside, places[oid])
+        aside.unlink()
     sync_files(executor, [*folders, *([blobs.root] if made else [])], blobs.root)
+
+
+def show(pool: BlobFolder, course: BlobFolder, wanted: Iterable[bytes], executor: Executor) -> None:
+    """Have a course's folder hold these blobs, durably: as further names of those in the pool."""
+    changed: set[Path] = set()
+    for oid in wanted:
+        blob = BlobId(oid.hex())
+        place = course.path(blob)
+        if not place.parent.exists():
+            place.parent.mkdir(mode=0o755)
+            changed.add(course.root)
+        try:
+            os.link(pool.path(blob), place)
+        except FileExistsError:
+            if os.path.samefile(pool.path(blob), place):
+                continue
+            place.unlink()  # of a blob that was made again because it had been damaged
+            os.link(pool.path(blob), place)
+        changed.add(place.parent)
+    sync_files(executor, list(changed), course.root)

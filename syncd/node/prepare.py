@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from syncd.core.entry import BlobId, CommitId
 from syncd.git.mirror import Mirror
 from syncd.manifest import Manifest, write_manifest
-from syncd.node.fill import fill
+from syncd.node.fill import fill, show
 from syncd.node.shown import Previous, drop_bad_links, next_time, shown, sizes
 from syncd.node.store import Kept, Store
 
@@ -52,9 +52,11 @@ def _prepared(
     walked = time.perf_counter()
     aside = store.incoming / course  # one course, one folder: two may bring the same blob at once
     aside.mkdir(exist_ok=True)
+    store.begin(course)
     known = fill(store.blobs, aside, (node.id for node in found.unsized), mirror.blob, executor, progress)
     sizes(found.unsized, known)
     drop_bad_links(found, lambda node: store.blobs.read(BlobId(node.id.hex())))
+    show(store.blobs, store.course_blobs(course), known, executor)
     filled = time.perf_counter()
     write_manifest(store.manifest(course, commit), commit, found.top, time_ns)
     listed = time.perf_counter()

@@ -18,6 +18,9 @@ from syncd.core.errors import NeedsUser, SyncError
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
+from syncd.node.doors import Doorkeeper, listen_at
+from syncd.node.guard import Admission, Limits
+from syncd.node.members import Members
 from syncd.node.store import Store
 from syncd.node.upkeep import Upkeep
 from syncd.node.views import Peer, Views, peer_of
@@ -28,7 +31,10 @@ _log = logging.getLogger(__name__)
 _LARGEST_REPORT = 256 << 10
 _MOST_FOLLOWS = 64
 """Streams that one user may have open; the node's own user and root may have any number."""
+_SLOWEST_READER_S = 60.0
 _WRITERS = 8
+_BACKLOG = 4096
+"""A whole class may come at once; Linux takes what net.core.somaxconn allows."""
 _SECOND_TRY_S = 5.0
 
 
@@ -44,7 +50,9 @@ async def run_node(config: NodeConfig, *, ready: Callable[[Mapping[str, object]]
             runner = web.AppRunner(node.app(), access_log=None, shutdown_timeout=0.5)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            await web.SockSite(runner, _unix_socket(store.socket)).start()
+            assert runner.server is not None
+            stack.callback(Admission(_unix_socket(store.socket), runner.server, node.limits).close)
+            stack.callback(Doorkeeper(_doors_socket(store.doors), node.door).close)
             webhook = await _listen_for_webhooks(config, node, stack)
             tasks = [asyncio.create_task(_supervised(keeper)) for keeper in node.keepers.values()]
             tasks.append(asyncio.create_task(node.upkeep.run()))
@@ -63,9 +71,14 @@ class _Node:
 
     def __init__(self, config: NodeConfig, store: Store, executor: ThreadPoolExecutor) -> None:
         self._config = config
+        self._store = store
         self._views = Views(os.getuid())
+        self._members = Members(os.getuid())
+        self.limits = Limits(os.getuid())
         self._follows: Counter[int] = Counter()
         self.stopping = asyncio.Event()
+        for course in config.courses:
+            store.begin(course.name)  # before anything else makes its folder, open to all
         self.keepers = {
             course.name: CourseKeeper(course, store, executor, config.poll_seconds) for course in config.courses
         }
@@ -80,7 +93,7 @@ class _Node:
         return ", ".join([*told, f"{self._views.count} views"])
 
     def app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_REPORT, middlewares=[_in_sentences])
+        app = web.Application(client_max_size=_LARGEST_REPORT, middlewares=[_in_sentences, self._at_its_pace])
         app.add_routes(
             [
                 web.get("/v1/status", self._status),
@@ -103,12 +116,24 @@ class _Node:
             _log.warning("%s: %s", course, error)
             return None
 
+    def door(self, course: str, peer: Peer) -> Path | str:
+        """See `doors.Door`."""
+        keeper = self._of(course, peer)
+        if keeper is None:
+            return _no_course(course)
+        return self._store.content(course)
+
+    def _of(self, course: str, peer: Peer) -> CourseKeeper | None:
+        keeper = self.keepers.get(course)
+        return keeper if keeper is not None and self._members.has(keeper.course, peer) else None
+
     def pushed(self, course: str, push: Push) -> None:
         self.keepers[course].pushed(push)
 
     async def _status(self, request: web.Request) -> web.Response:
         peer = _peer(request)
-        courses = [keeper.status() for keeper in self.keepers.values()]
+        everything = peer.name in self._config.status_users
+        courses = [keeper.status() for name, keeper in self.keepers.items() if everything or self._of(name, peer)]
         return web.json_response({"courses": courses, "views": self._views.seen_by(peer, self._config.status_users)})
 
     async def _hint(self, request: web.Request) -> web.Response:
@@ -132,7 +157,7 @@ class _Node:
         self._follows[peer.uid] += 1
         try:
             await response.prepare(request)
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, TimeoutError):
                 await self._tell(keeper, response)
         finally:
             self._follows[peer.uid] -= 1
@@ -149,23 +174,43 @@ class _Node:
                 changed = keeper.changed
                 current = keeper.kept.ready if keeper.kept else None
                 if current is not None and current != last:
-                    await response.write(_line(current))
+                    await self._write(response, _line(current))
                     last = current
                     continue
                 waiting = asyncio.ensure_future(changed.wait())
                 await asyncio.wait({waiting, stopping}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
                 if not waiting.done():
                     waiting.cancel()
-                    await response.write(b"{}\n")
+                    await self._write(response, b"{}\n")
         finally:
             stopping.cancel()
 
+    async def _write(self, response: web.StreamResponse, line: bytes) -> None:
+        """TimeoutError if the peer does not read."""
+        async with asyncio.timeout(_SLOWEST_READER_S):
+            await response.write(line)
+
     def _keeper(self, request: web.Request) -> CourseKeeper:
         name = request.match_info["name"]
-        keeper = self.keepers.get(name)
+        keeper = self._of(name, _peer(request))
         if keeper is None:
-            raise web.HTTPNotFound(text=f"This node has no course named {name[:64]!r}: check the name.")
+            raise web.HTTPNotFound(text=_no_course(name))
         return keeper
+
+    @web.middleware
+    async def _at_its_pace(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        wait_s = self.limits.wait_s(_peer(request))
+        if wait_s is None:
+            return web.Response(status=429, text="You ask too often: wait a minute.", headers={"Connection": "close"})
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        response: web.StreamResponse = await handler(request)
+        return response
+
+
+def _no_course(name: str) -> str:
+    """The same words whether there is none or it is not for who asks: what there is concerns members only."""
+    return f"This node has no course named {name[:64]!r} for you: check the name, or ask to be made a member."
 
 
 def _line(ready: Ready) -> bytes:
@@ -196,6 +241,18 @@ def _writers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_WRITERS, thread_name_prefix="node-blobs")
 
 
+def _doors_socket(path: Path) -> socket.socket:
+    try:
+        return listen_at(path)
+    except OSError as error:
+        raise _no_socket(path, error) from error
+
+
+def _no_socket(path: Path, error: OSError) -> NeedsUser:
+    reason = "the path is too long" if len(os.fsencode(path)) > 107 else error.strerror
+    return NeedsUser(f"The socket {path} can't be made ({reason}): choose another store.")
+
+
 def _unix_socket(path: Path) -> socket.socket:
     """Listen at a path; what an earlier service left there is replaced (we hold the store's lock)."""
     path.unlink(missing_ok=True)
@@ -204,10 +261,11 @@ def _unix_socket(path: Path) -> socket.socket:
         listener.bind(str(path))
         # Every student's agent may ask; what it gets to know depends on who it is.
         os.chmod(path, 0o666)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
-        reason = "the path is too long" if len(os.fsencode(path)) > 107 else error.strerror
-        raise NeedsUser(f"The socket {path} can't be made ({reason}): choose another store.") from error
+        raise _no_socket(path, error) from error
     return listener
 
 

@@ -15,7 +15,7 @@ from syncd.core.entry import BlobId, CommitId
 from syncd.core.errors import NeedsUser, Stop
 from syncd.git.mirror import sweep
 from syncd.manifest import Manifest
-from syncd.node.client import Ready
+from syncd.node.client import Ready, doors_beside
 from syncd.node.durable import write_durably
 from syncd.node.gate import Gate
 from syncd.node.shown import RULES, LeftOut
@@ -36,7 +36,18 @@ class Kept:
 
 
 class Store:
-    """The store of one node.  Held by one process at a time; readers need no lock."""
+    """The store of one node.  Held by one process at a time; readers need no lock.
+
+        node.sock                        questions; who asks is told by the kernel
+        doors.sock                       hands out `content` folders, as descriptors
+        blobs/                           0700: all blobs of this node
+        courses/                         0700: nobody else gets past it by a path
+        courses/NAME/mirror.git
+        courses/NAME/content/manifests/  what a member of the course reads, through a descriptor only
+        courses/NAME/content/blobs/      hard links into blobs/: courses share disk and page cache
+
+    With the descriptor of `content` its holder gets down into it; up again leads to a folder that is closed.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -45,6 +56,7 @@ class Store:
         self.socket = self.root / "node.sock"
         self.pins = self.root / "pins.json"
         self.gate = Gate()
+        self.doors = doors_beside(self.socket)
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -52,6 +64,8 @@ class Store:
         try:
             for folder in (self.root, self.blobs.root, self.incoming, self.root / "courses"):
                 folder.mkdir(parents=True, exist_ok=True)
+            for closed in (self.blobs.root, self.incoming, self.root / "courses", *(self.root / "courses").iterdir()):
+                closed.chmod(0o700)
             lock = os.open(self.root / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise NeedsUser(
@@ -72,6 +86,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
             self.socket.unlink(missing_ok=True)
+            self.doors.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
@@ -79,9 +94,25 @@ class Store:
         """Where a course's bare repository lies."""
         return self._course(course) / "mirror.git"
 
+    def begin(self, course: str) -> None:
+        """Make a course's folders, if they are not there."""
+        self._course(course).mkdir(exist_ok=True)
+        self._course(course).chmod(0o700)
+        for folder in ("", "manifests", "blobs"):
+            (self.content(course) / folder).mkdir(exist_ok=True)
+            (self.content(course) / folder).chmod(0o755)
+
+    def content(self, course: str) -> Path:
+        """What members of a course may read, whole."""
+        return self._course(course) / "content"
+
+    def course_blobs(self, course: str) -> BlobFolder:
+        """A course's own blobs: who may read one may read all."""
+        return BlobFolder(self.content(course) / "blobs")
+
     def manifest(self, course: str, commit: CommitId) -> Path:
         """Where the manifest of a commit lies, whether or not it is there yet."""
-        return self._course(course) / "manifests" / commit
+        return self.content(course) / "manifests" / commit
 
     def courses(self) -> list[str]:
         """All courses that have a place here, followed or not."""
@@ -89,7 +120,7 @@ class Store:
 
     def manifests(self, course: str) -> list[Path]:
         """The manifests of a course, in no order."""
-        folder = self._course(course) / "manifests"
+        folder = self.content(course) / "manifests"
         return [each for each in folder.iterdir() if not each.name.startswith(".")] if folder.is_dir() else []
 
     def ready_commit(self, course: str) -> CommitId | None:
@@ -118,7 +149,7 @@ class Store:
             manifest = Manifest(kept.ready.manifest)
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
-        return kept if manifest.commit == kept.ready.commit and self._holds(manifest) else None
+        return kept if manifest.commit == kept.ready.commit and self._holds(course, manifest) else None
 
     def mend(self, course: str, progress: Callable[[int], None] = lambda checked: None) -> list[BlobId]:
         """Read every content of the ready commit and compare it with its id; the wrong ones, which are removed.
@@ -134,20 +165,22 @@ class Store:
         files = [record for _, record in manifest.files()] if manifest else []
         for checked, record in enumerate({record.id: record for record in files}.values()):
             progress(checked)
-            place = self.blobs.path(record.blob)
+            place = self.course_blobs(course).path(record.blob)
             try:
                 if _id_of(place) != record.id:
                     place.unlink()
+                    self.blobs.path(record.blob).unlink(missing_ok=True)
                     wrong.append(record.blob)
             except FileNotFoundError:
                 wrong.append(record.blob)
         return wrong
 
-    def _holds(self, manifest: Manifest) -> bool:
+    def _holds(self, course: str, manifest: Manifest) -> bool:
         """Whether every blob is there in the right size; a wrong one is removed, so that it is made again."""
-        whole = True
+        whole, blobs = True, self.course_blobs(course)
         for _, record in manifest.files():
-            place = self.blobs.path(BlobId(record.id.hex()))
+            blob = BlobId(record.id.hex())
+            place = blobs.path(blob)
             try:
                 right = os.stat(place).st_size == record.size
             except FileNotFoundError:
@@ -155,12 +188,13 @@ class Store:
                 continue
             if not right:
                 place.unlink()
+                self.blobs.path(blob).unlink(missing_ok=True)
                 whole = False
         return whole
 
     def _kept(self, course: str, said: dict[str, Any]) -> Kept:
         commit = CommitId(str(said["commit"]))
-        ready = Ready(commit, self.manifest(course, commit), self.blobs.root, float(said["ready_at"]))
+        ready = Ready(commit, self.manifest(course, commit), self.course_blobs(course).root, float(said["ready_at"]))
         return Kept(ready, tuple(LeftOut(path, why) for path, why in said["left_out"]), int(said["rules"]))
 
     def _course(self, course: str) -> Path:
@@ -176,7 +210,7 @@ class Store:
         for course in (self.root / "courses").iterdir():
             if (course / "mirror.git").is_dir():
                 sweep(course / "mirror.git")
-            for aside in (*course.glob(".*"), *course.glob("manifests/.*")):
+            for aside in (*course.glob(".*"), *course.glob("content/manifests/.*")):
                 aside.unlink()
 
 

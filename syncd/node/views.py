@@ -1,5 +1,6 @@
 """What agents report of their views: kept in memory, each with the time it came, for those who may see it."""
 
+import functools
 import pwd
 import socket
 import struct
@@ -32,6 +33,12 @@ class Peer:
 def peer_of(connection: socket.socket) -> Peer:
     """The peer's user, by the kernel."""
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return _named(uid)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _named(uid: int) -> Peer:
+    """Kept for good: users may come from a directory in the network, and who answers must not wait for it."""
     try:
         return Peer(uid, pwd.getpwuid(uid).pw_name)
     except KeyError:

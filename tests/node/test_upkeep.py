@@ -221,5 +221,5 @@ async def _until(client: NodeClient, fits: object) -> dict[str, object]:
 
 def _age(store: Path, seconds: float) -> None:
     then = time.time() - seconds
-    for place in (*store.glob("courses/*/manifests/*"), *store.glob("blobs/*/*")):
+    for place in (*store.glob("courses/*/content/manifests/*"), *store.glob("blobs/*/*")):
         os.utime(place, (then, then))
