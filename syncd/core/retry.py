@@ -37,3 +37,16 @@ class Pace:
         """One went."""
         if self._most is not None:
             self._times.append(now)
+
+
+class SleepWatch:
+    """Notices that the machine slept: then the clock on the wall went further than the one that counts work."""
+
+    def __init__(self, least_s: float = 10.0) -> None:
+        self._least_s = least_s
+        self._ahead: float | None = None
+
+    def slept(self, monotonic: float, wall: float) -> bool:
+        """Whether it slept (or the wall's clock was set forward) since the last call."""
+        before, self._ahead = self._ahead, wall - monotonic
+        return before is not None and self._ahead - before >= self._least_s

@@ -5,12 +5,14 @@ Rules that bind this file:
 - A path that had an event is named as due once, sooner or later, whatever else happens.
 - Paths settle together: one burst makes one batch.  Nobody waits longer than `longest_s` for others,
   and a path that is saved all the time is taken after `longest_s` as well.
+- A path that is saved again and again (an editor's autosave every second) is taken less and less often, but every
+  `slowest_s` at least; other paths do not wait for it.
 - Too many paths are no longer told apart: then all of the folder is due.
 - A path that was looked at and found half-written comes again, until `patience_s` are over (I9).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.core.entry import RelPath
 
@@ -34,6 +36,24 @@ NOTHING = Due(frozenset(), False, frozenset())
 class _Burst:
     first: float
     last: float
+    held: float = 0.0
+    """Not to be taken before."""
+
+    @property
+    def start(self) -> float:
+        return max(self.first, self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """When a path was taken last, and how often shortly after the time before."""
+
+    at: float
+    streak: int
+
+
+_RESTED_S = 5.0
+"""A path that was left alone for so long after it was taken is taken at once."""
 
 
 class Settle:
@@ -47,10 +67,13 @@ class Settle:
         patience_s: float = 60.0,
         again_s: float = 1.0,
         many: int = 2000,
+        slowest_s: float = 10.0,
     ) -> None:
         self._quiet_s, self._longest_s, self._patience_s = quiet_s, longest_s, patience_s
         self._again_s, self._many = again_s, many
+        self._slowest_s = slowest_s
         self._paths: dict[RelPath, _Burst] = {}
+        self._taken: dict[RelPath, _Taken] = {}
         self._everything: _Burst | None = None
         self._half: dict[RelPath, float] = {}  # found half-written since
         self._again: dict[RelPath, float] = {}  # when to look again
@@ -61,7 +84,7 @@ class Settle:
             self._everything = _Burst(self._everything.first, now)
             return
         burst = self._paths.get(path)
-        self._paths[path] = _Burst(burst.first if burst else now, now)
+        self._paths[path] = replace(burst, last=now) if burst else _Burst(now, now, self._held(path, now))
         if len(self._paths) > self._many:
             first = min(each.first for each in self._paths.values())
             self._paths.clear()
@@ -111,27 +134,49 @@ class Settle:
         for path in again:
             del self._again[path]
         over = self.impatient(now)
-        bursts = [*self._paths.values(), *([self._everything] if self._everything else [])]
-        if not bursts or not self._is_over(bursts, now):
-            return Due(frozenset(again), False, over)
-        if self._everything is not None:
+        if self._everything is not None and self._is_over([self._everything], now):
             self._everything = None
             return Due(frozenset(), True, over)
-        ripe = {path for path, burst in self._paths.items() if self._is_over([burst], now)}
+        together = [burst for burst in self._paths.values() if not burst.held]
+        are_over = bool(together) and self._is_over(together, now)
+        ripe = {
+            path
+            for path, burst in self._paths.items()
+            if (burst.held <= now if burst.held else are_over) and self._is_over([burst], now)
+        }
         for path in ripe:
             del self._paths[path]
+            self._count(path, now)
         return Due(frozenset(ripe | again), False, over)
 
     def next_at(self) -> float | None:
         """When `due` may next give something; None if nothing is expected."""
         times = list(self._again.values())
-        bursts = [*self._paths.values(), *([self._everything] if self._everything else [])]
-        if bursts:
-            quiet = max(burst.last for burst in bursts) + self._quiet_s
-            times.append(min(quiet, min(burst.first for burst in bursts) + self._longest_s))
+        together = [burst for burst in self._paths.values() if not burst.held]
+        alone = [burst for burst in self._paths.values() if burst.held]
+        groups = [together, *([burst] for burst in alone), [self._everything] if self._everything else []]
+        times += [max(self._over_at(bursts), bursts[0].held) for bursts in groups if bursts]
         return min(times, default=None)
 
     def _is_over(self, bursts: list[_Burst], now: float) -> bool:
-        first = min(burst.first for burst in bursts)
-        last = max(burst.last for burst in bursts)
-        return now >= last + self._quiet_s or now >= first + self._longest_s
+        return now >= self._over_at(bursts)
+
+    def _over_at(self, bursts: list[_Burst]) -> float:
+        quiet = max(burst.last for burst in bursts) + self._quiet_s
+        return min(quiet, min(burst.start for burst in bursts) + self._longest_s)
+
+    def _held(self, path: RelPath, now: float) -> float:
+        taken = self._taken.get(path)
+        if taken is None or now > taken.at + max(_RESTED_S, self._hold_s(taken.streak)):
+            self._taken.pop(path, None)
+            return 0.0
+        return taken.at + self._hold_s(taken.streak)
+
+    def _hold_s(self, streak: int) -> float:
+        return min(self._slowest_s, 0.5 * 2.0 ** min(streak, 16))
+
+    def _count(self, path: RelPath, now: float) -> None:
+        taken = self._taken.pop(path, None)
+        self._taken[path] = _Taken(now, taken.streak + 1 if taken else 0)
+        if len(self._taken) > self._many:
+            del self._taken[next(iter(self._taken))]

@@ -6,10 +6,11 @@ from typing import BinaryIO
 
 from syncd.core.entry import BlobId, Entry, RelPath
 from syncd.core.ignore import Ignored
+from syncd.folder.fingerprint import UNKNOWN
 from syncd.folder.hash import Hashed, Unsettled, hash_file
 from syncd.folder.root import InTheWay, Root
-from syncd.folder.scan import Seen, Unread, look, scan
-from syncd.folder.statcache import StatCache
+from syncd.folder.scan import Known, Listing, Seen, Unread, look, scan
+from syncd.folder.statcache import StatCache, racy
 
 Keep = Callable[[BinaryIO], BlobId]
 """Stores a content while it is hashed; gives its id."""
@@ -53,6 +54,8 @@ class Level:
     folder: str
     observed: Observed
     folders: list[str]
+    fingerprint: bytes
+    """Of the folder as its files were what they are here; UNKNOWN if one may have been touched since."""
 
 
 def walk(
@@ -62,12 +65,14 @@ def walk(
     below: str = "",
     keep: Keep | None = None,
     refuse: Refuse = _nothing,
+    skip: Known | None = None,
 ) -> Iterator[Level]:
-    """The folder level by level; memory goes with the largest single folder."""
+    """The folder level by level, but for those that `skip` knows; memory goes with the largest single folder."""
     fresh: list[tuple[Hashed, int]] = []
-    for listing in scan(root, ignored, below):
+    asked = cache.now_ns()
+    for listing in scan(root, ignored, below, skip):
         known = cache.folder(listing.folder)
-        level = Level(listing.folder, Observed(), listing.folders)
+        level = Level(listing.folder, Observed(), listing.folders, _lasting(listing, asked))
         _report(level.observed, listing.unread)
         for seen in listing.files:
             if (why := refuse(seen)) is not None:
@@ -91,8 +96,14 @@ def walk(
             if gone:
                 cache.forget(gone)
         yield level
+        asked = cache.now_ns()
     if fresh:
         cache.put(fresh)
+
+
+def _lasting(listing: Listing, began_ns: int) -> bytes:
+    """A listing's fingerprint, if a later write to one of its files is sure to change it."""
+    return UNKNOWN if any(racy(seen.stat, began_ns) for seen in listing.files) else listing.fingerprint
 
 
 def observe(

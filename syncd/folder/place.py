@@ -9,9 +9,10 @@ file has a name `.~syncd-old-*` while that is decided; `leftovers` finds it afte
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import BinaryIO
 
 from syncd.core.entry import Mode, RelPath
@@ -25,6 +26,7 @@ from syncd.folder.writers import open_for_writing
 _NEW = ASIDE + "new-"
 _OLD = ASIDE + "old-"
 _PIECE = 1 << 20
+NOTHING_KNOWN: Mapping[str, Sequence[str]] = MappingProxyType({})
 Content = bytes | Callable[[BinaryIO], None]
 """The bytes, or something that writes them into a file."""
 
@@ -208,16 +210,22 @@ def check(folder: Dir, name: str, path: RelPath, expect: StatId | None) -> int |
     return None if mode_of(found) is Mode.SYMLINK else found.st_mode & 0o777
 
 
-def leftovers(root: Root, ignored: Ignored) -> Iterator[tuple[RelPath, str, StatId]]:
+def leftovers(
+    root: Root, ignored: Ignored, known: Mapping[str, Sequence[str]] = NOTHING_KNOWN
+) -> Iterator[tuple[RelPath, str, StatId]]:
     """Asides that a crash left: unfinished ones are removed; displaced ones are handed out.
 
     Each of the latter with the name it had (cut if that was long) and its stat data.  It may be the
     only copy of a save: give it a name with `move`, or, if its content is known elsewhere, `discard` it.
+    `known` are folders that have none, with the names of their folders.
     """
     stack = [""]
     while stack:
         here = stack.pop()
         prefix = here + "/" if here else ""
+        if here in known:
+            stack.extend(prefix + name for name in known[here])
+            continue
         try:
             with root.folder(here) as folder:
                 with folder.entries() as entries:

@@ -8,13 +8,13 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, TryAgain
-from syncd.folder import rename, sync
+from syncd.folder import fingerprint, rename, sync
 
 HAS_DESCRIPTORS = sys.platform != "win32"
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -72,6 +72,10 @@ class Dir:
         """The names in the folder, with stat data at hand."""
         with os.scandir(self._fd if HAS_DESCRIPTORS else str(self._path)) as found:
             yield found
+
+    def fingerprints(self, device: int, folders: Iterable[str]) -> Iterator[bytes]:
+        """See `fingerprint.fingerprints`; only where there are descriptors."""
+        return fingerprint.fingerprints(self._fd, device, folders)
 
     def open(self, name: str) -> int:
         """A descriptor for reading a regular file (checked); InTheWay if it is anything else."""

@@ -7,12 +7,13 @@ devices are passed over.  What can't be looked at is reported: it must never pas
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from syncd.core.entry import Mode, RelPath
-from syncd.core.ignore import Ignored
-from syncd.folder.root import InTheWay, Root, is_junction
+from syncd.core.ignore import ASIDE, Ignored
+from syncd.folder.fingerprint import UNKNOWN
+from syncd.folder.root import HAS_DESCRIPTORS, Dir, InTheWay, Root, is_junction
 
 _LONGEST = 4096
 """Bytes of a path; deeper trees are reported and not entered."""
@@ -60,6 +61,8 @@ class Listing:
     files: list[Seen]
     folders: list[str]
     unread: list[Unread]
+    fingerprint: bytes = UNKNOWN
+    """As it was just before the rest was looked at; only if asked for."""
 
 
 def stat_id(found: os.stat_result) -> StatId:
@@ -88,17 +91,26 @@ def look(root: Root, path: RelPath) -> Seen | None:
     return None if mode is None else Seen(path, mode, stat_id(found))
 
 
-def scan(root: Root, ignored: Ignored, below: str = "") -> Iterator[Listing]:
+Known = Callable[[str], Sequence[str] | None]
+"""The names of a folder's folders if nothing in it needs to be looked at, else None."""
+
+
+def scan(root: Root, ignored: Ignored, below: str = "", known: Known | None = None) -> Iterator[Listing]:
     """The folder and all folders below it, each once; a folder that vanishes meanwhile is passed over.
 
+    `known` may tell of folders that need not be listed; with it, listings have fingerprints.
     OSError for the top itself: an unreadable top must not look like an empty one.
     """
     device = root.identity[0]
     stack = [below]
     while stack:
         here = stack.pop()
+        prefix = here + "/" if here else ""
+        if known is not None and (folders := known(here)) is not None:
+            stack.extend(prefix + name for name in reversed(folders))
+            continue
         try:
-            listing = _list(root, here, ignored, device)
+            listing = _list(root, here, ignored, device, known is not None)
         except (FileNotFoundError, InTheWay):
             if not here:
                 raise
@@ -110,14 +122,20 @@ def scan(root: Root, ignored: Ignored, below: str = "") -> Iterator[Listing]:
             yield Listing(here, [], [], [Unread(RelPath(here), why)])
             continue
         yield listing
-        prefix = here + "/" if here else ""
         stack.extend(prefix + name for name in reversed(listing.folders))
 
 
-def _list(root: Root, here: str, ignored: Ignored, device: int) -> Listing:
+def _list(root: Root, here: str, ignored: Ignored, device: int, marked: bool) -> Listing:
     prefix = here + "/" if here else ""
-    out = Listing(here, [], [], [])
-    with root.folder(here) as folder, folder.entries() as entries:
+    with root.folder(here) as folder:
+        mark = next(folder.fingerprints(device, [""])) if marked and HAS_DESCRIPTORS else UNKNOWN
+        return _listed(folder, Listing(here, [], [], [], mark), prefix, ignored, device)
+
+
+def _listed(folder: Dir, out: Listing, prefix: str, ignored: Ignored, device: int) -> Listing:
+    here = out.folder
+    asides = False
+    with folder.entries() as entries:
         if sys.platform != "win32" and folder.stat().st_dev != device:
             why = f"Another disk is mounted at “{here}”; what is on it is not synced."
             out.unread.append(Unread(RelPath(here), why))
@@ -135,6 +153,7 @@ def _list(root: Root, here: str, ignored: Ignored, device: int) -> Listing:
                         out.folders.append(entry.name)
                     continue
                 if ignored(path, False):
+                    asides |= entry.name.startswith(ASIDE)
                     continue
                 found = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
@@ -147,4 +166,5 @@ def _list(root: Root, here: str, ignored: Ignored, device: int) -> Listing:
             if mode is not None:
                 out.files.append(Seen(path, mode, stat_id(found)))
     out.folders.sort()
-    return out
+    # What a crash left must be found again at the next start, so such a folder is never passed over.
+    return replace(out, fingerprint=UNKNOWN) if asides else out

@@ -1,11 +1,16 @@
 """What files were when they were last hashed, on disk, so that nothing unchanged is read again.
 
-A cache: losing it costs time and nothing else, so a damaged one is thrown away.  One table:
+A cache: losing it costs time and nothing else, so a damaged one is thrown away.  Two tables; in `file`:
 
 - folder, name: the path, as bytes (names need not be UTF-8);
 - mode, size, mtime, ctime, ino: the stat data of then;
 - hashed: when hashing began, by the clock of this machine, in ns;
-- blob: git's id of the content.
+- blob: git's id of the content;
+
+and in `summary`, for folders that equalled a commit in all that lies directly in them:
+
+- folder: the path; fingerprint: see `syncd.folder.fingerprint`;
+- tree: what it equalled; folders: the names of the folders in it, zero bytes between; files: how many lie in it.
 """
 
 import logging
@@ -29,6 +34,19 @@ _COARSE = 2_000_000_000
 _TABLE = """CREATE TABLE IF NOT EXISTS file (
     folder BLOB, name BLOB, mode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, ino INTEGER,
     hashed INTEGER, blob BLOB, PRIMARY KEY (folder, name)) WITHOUT ROWID"""
+
+_SUMMARIES = """CREATE TABLE IF NOT EXISTS summary (
+    folder BLOB PRIMARY KEY, fingerprint BLOB, tree BLOB, folders BLOB, files INTEGER) WITHOUT ROWID"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A folder whose files and folders were those of a tree, while it had this fingerprint."""
+
+    fingerprint: bytes
+    tree: bytes
+    folders: tuple[str, ...]
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,7 @@ class StatCache:
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA cache_size=-2000")  # KB; the system caches the file as well
             db.execute(_TABLE)
+            db.execute(_SUMMARIES)
         except sqlite3.DatabaseError:
             db.close()
             raise
@@ -124,6 +143,32 @@ class StatCache:
         """Drop files that are gone."""
         with self._changing():
             self._db.executemany("DELETE FROM file WHERE folder = ? AND name = ?", map(_key, paths))
+
+    def summaries(self) -> dict[str, Summary]:
+        """All folders that have one."""
+        rows = self._db.execute("SELECT folder, fingerprint, tree, folders, files FROM summary")
+        return {
+            os.fsdecode(folder): Summary(mark, tree, tuple(os.fsdecode(names).split("\0")) if names else (), files)
+            for folder, mark, tree, names, files in rows
+        }
+
+    def summarize(self, summaries: Mapping[str, Summary | None]) -> None:
+        """Remember these; None: there is none any more."""
+        if not summaries:
+            return
+        with self._changing():
+            self._db.executemany(
+                "DELETE FROM summary WHERE folder = ?",
+                [(os.fsencode(folder),) for folder, new in summaries.items() if new is None],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?)",
+                [
+                    (os.fsencode(folder), new.fingerprint, new.tree, os.fsencode("\0".join(new.folders)), new.files)
+                    for folder, new in summaries.items()
+                    if new is not None
+                ],
+            )
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

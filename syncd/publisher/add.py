@@ -119,6 +119,7 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool) -
         history.set_agreed(here.branch, head)
     count = sum(1 for _ in history.files(history.tree_id(here.head)))
     _publish(here, local, there)
+    local.remember()
     what = f"{here.folder} is synced with {there.address}, branch {here.branch}: {files(count)}"
     if head is None:
         what += " published." if count else "; what you put there is published."

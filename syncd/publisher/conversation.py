@@ -5,6 +5,7 @@ and rewritten if what was agreed before is no longer part of it.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -15,8 +16,6 @@ from syncd.git.remote import Behind, NoBranch, Remote
 from syncd.publisher.local import Local, TakenIn
 from syncd.publisher.workspace import Workspace
 
-_LIMITED = ("github.com", "gitlab.com")
-_PUSHES_A_MINUTE = 6
 _RECENT = 20
 
 
@@ -35,14 +34,26 @@ class Rewritten(NeedsUser):
     """The remote forgot commits that it had shown before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """How often is pushed: `a_minute` to `hosts` that ask for restraint, and at once to all others."""
+
+    a_minute: int = 6
+    """What GitHub recommends for one repository."""
+    hosts: frozenset[str] = frozenset({"github.com", "gitlab.com"})
+
+    def pace(self, host: str) -> Pace:
+        """For one folder's remote."""
+        limited = "*" in self.hosts or any(host == name or host.endswith("." + name) for name in self.hosts)
+        return Pace(self.a_minute if limited else None)
+
+
 class Conversation:
     """Says which thread each method belongs to: `ask`, `fetch`, `push` to the network's, all others to the disk's."""
 
-    def __init__(self, here: Workspace, local: Local, remote: Remote) -> None:
+    def __init__(self, here: Workspace, local: Local, remote: Remote, pace: Pace) -> None:
         self._here, self._local, self._remote = here, local, remote
-        host = remote.address.host
-        limited = any(host == name or host.endswith("." + name) for name in _LIMITED)
-        self.pace = Pace(_PUSHES_A_MINUTE if limited else None)
+        self.pace = pace
         self._counted: dict[CommitId, int] = {}
 
     def ask(self) -> CommitId | None:

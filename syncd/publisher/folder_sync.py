@@ -11,20 +11,21 @@ import logging
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
-from syncd.core.retry import Backoff
+from syncd.core.retry import Backoff, SleepWatch
 from syncd.core.settle import Due, Settle
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
 from syncd.publisher import past
 from syncd.publisher.commit import Held
-from syncd.publisher.conversation import Answer, Conversation, Rewritten
+from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
+from syncd.publisher.network import way_out
 from syncd.publisher.past import Past
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
@@ -35,6 +36,8 @@ from syncd.publisher.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 _ROUNDS = 6
+_LONGEST_PATIENCE_S = 3600.0
+"""Whatever a server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Timing:
     ask_again_s: float = 300.0
     """After a "no" of the remote that only a person can change."""
     presence_s: float = 5.0
-    """How often to see whether the folder is still there (or there again): one stat."""
+    """How often to see whether the folder is still there (or there again): one stat; and which network there is."""
+    pushes: Pushes = field(default_factory=Pushes)
 
 
 class FolderSync:
@@ -61,6 +65,7 @@ class FolderSync:
     def __init__(self, folder: Folder, own: Path, remote: Remote, author: Author, timing: Timing) -> None:
         self.folder = folder
         self._own, self._remote, self._author, self._timing = own, remote, author, timing
+        self._pace = timing.pushes.pace(remote.address.host)  # outlives the work begun anew after an error
         self._now = Situation(paused=folder.paused)
         self._settle = Settle(quiet_s=timing.quiet_s, longest_s=timing.longest_s, patience_s=timing.patience_s)
         self._events = asyncio.Event()
@@ -70,13 +75,18 @@ class FolderSync:
         self._here: Workspace | None = None
         self._watch: Watch | None = None
         self._watched = (0, 0)
+        self._not_before = 0.0  # the remote asked for so much patience
+        self._sleep_watch = SleepWatch()
+        self._way_out = way_out()
+        self._much_is_new = False
 
     def status(self) -> Mapping[str, Any]:
         """The folder as `GET /v1/status` shows it."""
         return report(self.folder, self._now)
 
     def hint(self) -> None:
-        """The remote may have news: ask it now."""
+        """The remote may have news: ask it now, even if it asked for patience."""
+        self._not_before = 0.0
         self._news.set()
 
     def pause(self) -> None:
@@ -91,7 +101,7 @@ class FolderSync:
             self._look_again()
         if self._now.rewritten:
             self._answer = answer
-        self._news.set()
+        self.hint()
 
     async def versions(self, path: RelPath) -> list[Past]:
         """The commits that changed a file, newest first.  NeedsUser while the folder can't be opened."""
@@ -131,7 +141,7 @@ class FolderSync:
         try:
             here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
             self._local, self._here = Local(here), here
-            self._conversation = Conversation(here, self._local, self._remote)
+            self._conversation = Conversation(here, self._local, self._remote, self._pace)
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())
                 loops.create_task(self._talk())
@@ -158,12 +168,17 @@ class FolderSync:
             if now - reconciled >= self._timing.reconcile_s:
                 self._settle.rescan(now - 60)
                 reconciled = now
+            self._notice(now)
             self._collect(now)
             due = self._settle.due(now)
             if due:
                 await self._take_up(due)
             elif self._now.started:
                 self._now.waiting = self._settle.waiting
+                if self._much_is_new and self._now.head == self._now.agreed:
+                    self._much_is_new = False
+                    with contextlib.suppress(SyncError, OSError):  # it only saves time later
+                        await self._disk.do(self._local.remember)
                 await self._sleep(reconciled + self._timing.reconcile_s)
 
     async def _open(self) -> bool:
@@ -176,7 +191,9 @@ class FolderSync:
                 self._watch = await self._start_watching()
                 self._watched = identity
                 self._now.slow_watch = self._watch.sentence
+                began = time.monotonic()
                 await self._disk.do(self._local.recover)
+                _log.debug("%s: looked for what a crash left in %.3f s", self.folder.path, time.monotonic() - began)
                 self._look_again()
         except (SyncError, OSError) as problem:
             self._now.missing = str(problem) if isinstance(problem, SyncError) else f"{self.folder.path}: {problem}"
@@ -202,11 +219,21 @@ class FolderSync:
         with self._local.here as here:
             return here.root.identity
 
+    def _notice(self, now: float) -> None:
+        """A machine that woke up, or came to another network, asks the remote at once."""
+        if self._sleep_watch.slept(now, time.time()):
+            self._look_again()
+            self.hint()
+        if self._now.offline and self._way_out != (found := way_out()):
+            self._way_out = found
+            self.hint()
+
     def _collect(self, now: float) -> None:
         assert self._watch is not None
         self._events.clear()
         paths, lost = self._watch.take()
         if lost:
+            self._local.mistrust()
             self._settle.rescan(now)
         for path in paths:
             if not self._local.here.ignored(path, False):
@@ -230,6 +257,7 @@ class FolderSync:
         if self._now.held and not due.everything:
             due = Due(frozenset(), True, due.impatient)  # what was held back is part of every later look
         meant, self._meant = self._meant, False
+        began = time.monotonic()
         try:
             found = await self._disk.do(lambda: self._local.take_up(due, agreed=meant))
         except Held as problem:
@@ -241,6 +269,9 @@ class FolderSync:
             await asyncio.sleep(self._timing.presence_s)
             self._look_again()
             return
+        what = "everything" if due.everything else f"{len(due.paths)} paths"
+        _log.debug("%s: looked at %s in %.4f s", self.folder.path, what, time.monotonic() - began)
+        self._much_is_new |= due.everything and found.commit is not None
         was_held = self._now.held is not None
         self._now.held = self._now.trouble = None
         self._note(due, found)
@@ -274,6 +305,8 @@ class FolderSync:
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
             self._news.clear()
+            if (wait_s := self._not_before - time.monotonic()) > 0:
+                continue
             wait_s = self._timing.poll_s
             if self._now.paused or self._now.missing or self._now.held or not self._now.started:
                 continue
@@ -283,7 +316,13 @@ class FolderSync:
                 self._now.offline = self._now.refused = None
             except TryAgain as problem:
                 failures += 1
-                wait_s = getattr(problem, "after_s", None) or backoff.wait_s(failures, random.random())
+                wait_s = backoff.wait_s(failures, random.random())
+                after_s = getattr(problem, "after_s", None)
+                if after_s:  # its own wish holds for what is saved meanwhile as well
+                    wait_s = min(max(after_s, wait_s), _LONGEST_PATIENCE_S)
+                    self._not_before = time.monotonic() + wait_s
+                if not self._now.offline:
+                    self._way_out = way_out()
                 self._now.offline = str(problem)
             except Rewritten as problem:
                 self._now.rewritten = str(problem)

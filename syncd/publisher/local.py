@@ -18,6 +18,7 @@ from syncd.publisher.bring import bring, put_aside
 from syncd.publisher.commit import Safety, commit
 from syncd.publisher.look import Looked, look_at, look_everywhere
 from syncd.publisher.merge import merge
+from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
 
 _TRIES = 20
@@ -46,13 +47,15 @@ class Local:
     def __init__(self, here: Workspace) -> None:
         self.here = here
         self._vanishing = Vanishing()
+        self._untouched: Untouched | None = None
 
     def recover(self) -> list[RelPath]:
         """Give what a crash left aside its place again; the names of saves that were brought back."""
         brought: list[RelPath] = []
         here = self.here
         with here:
-            for leftover, name, stat in list(place.leftovers(here.root, here.ignored)):
+            self._untouched = Untouched(here)
+            for leftover, name, stat in list(place.leftovers(here.root, here.ignored, self._untouched.folders())):
                 try:
                     known = here.history.has(hash_file(here.root, leftover).entry.blob)
                     if known:
@@ -70,10 +73,23 @@ class Local:
                     continue  # somebody is at it; it is found again at the next start
         return brought
 
+    def mistrust(self) -> None:
+        """Events were lost: what `recover` saw may not be true any more."""
+        self._untouched = None
+
+    def remember(self) -> None:
+        """Look at everything once more after a large commit, so that the next look finds it untouched."""
+        with self.here as here:
+            look_everywhere(here)
+
     def take_up(self, due: Due, *, agreed: bool = False) -> TakenUp:
         """Look at what is due and commit it.  Held if too much vanished, unless the person has `agreed`."""
+        untouched, self._untouched = self._untouched, None
         with self.here as here:
-            looked = look_everywhere(here, due.impatient) if due.everything else look_at(here, due.paths, due.impatient)
+            if due.everything:
+                looked = look_everywhere(here, due.impatient, untouched)
+            else:
+                looked = look_at(here, due.paths, due.impatient)
             if agreed:
                 self._vanishing.forget()
             return TakenUp(commit(here, looked, self._safety(agreed)), looked)

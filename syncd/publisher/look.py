@@ -5,12 +5,14 @@ import os
 import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from syncd.core.entry import Change, Entry, Mode, RelPath, parents
 from syncd.core.names import windows_problem
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.observe import Observed, observe_file, walk
 from syncd.folder.root import InTheWay
+from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace, left_out
 
 _LARGEST_CHECKED = 50 << 20
@@ -25,12 +27,19 @@ class Looked:
     left_out: dict[RelPath, str] = field(default_factory=dict)
     warnings: dict[RelPath, str] = field(default_factory=dict)
 
+    def found(self) -> int:
+        """How much there is to say."""
+        return len(self.edits) + len(self.half) + len(self.left_out)
 
-def look_everywhere(here: Workspace, impatient: Collection[RelPath] = ()) -> Looked:
-    """Compare the whole folder by stat data; unchanged files are not read."""
+
+def look_everywhere(here: Workspace, impatient: Collection[RelPath] = (), untouched: Untouched | None = None) -> Looked:
+    """Compare the whole folder by stat data; unchanged files are not read.
+
+    `untouched` is a sweep of a moment ago, after which no event was lost; without it, all is looked at now.
+    """
     out = Looked()
     with here.history.bulk():
-        _below(here, "", here.history.tree_id(here.head), out)
+        _below(here, "", here.history.tree_id(here.head), out, untouched or Untouched(here))
     return _checked(here, out, impatient)
 
 
@@ -85,9 +94,11 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
     return False
 
 
-def _below(here: Workspace, below: str, tree: bytes | None, out: Looked) -> None:
+def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouched: "Untouched | None" = None) -> None:
     trees: dict[str, bytes] = {below: tree} if tree is not None else {}
-    for level in walk(here.root, here.cache, here.ignored, below, here.history.store, left_out):
+    skip = partial(untouched.skip, trees) if untouched is not None else None
+    for level in walk(here.root, here.cache, here.ignored, below, here.history.store, left_out, skip):
+        before, at = out.found(), trees.get(level.folder)
         prefix = level.folder + "/" if level.folder else ""
         files = level.observed.files
         folders = set(level.folders)
@@ -108,6 +119,10 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked) -> None
             if path not in known:
                 out.edits[path] = Change(None, file.entry)
         _report(level.observed, out)
+        if untouched is not None:
+            untouched.note(level, at, clean=out.found() == before)
+    if untouched is not None:
+        untouched.keep()
 
 
 def _gone(here: Workspace, tree: bytes, prefix: str, out: Looked) -> None:

@@ -27,6 +27,8 @@ class Workspace:
     def __init__(self, folder: Path, own: Path, branch: str, author: Author, rule: Ignored = ignored) -> None:
         """`own` is the folder's place in the state folder; nothing need be there yet."""
         self.folder, self.branch, self.author, self.ignored = folder, branch, author, rule
+        self.rules = b""
+        """Any bytes that are others whenever `ignored`, or what else stays out, judges otherwise than before."""
         self.history = History(own / "history.git")
         self.cache = StatCache(own / "files.sqlite")
         self._root: Root | None = None

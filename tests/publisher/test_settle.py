@@ -1,11 +1,13 @@
 """When paths are due, when too much vanished, when to try again: tables and properties."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.entry import BlobId, Entry, Mode, RelPath
-from syncd.core.retry import Backoff, Pace
+from syncd.core.retry import Backoff, Pace, SleepWatch
 from syncd.core.safety import Vanishing, vanished
 from syncd.core.settle import Settle
 
@@ -41,6 +43,25 @@ def test_nobody_waits_longer_than_the_longest_wait() -> None:
         now += 0.1
         settle.event(B, now)
     assert now == pytest.approx(3.1) and due.paths == {B}
+
+
+def test_autosaves_every_second_for_a_minute_are_taken_a_few_times_and_others_do_not_wait() -> None:
+    settle = Settle()
+    now, taken, other = 0.0, list[float](), list[float]()
+    while now < 80:
+        if now < 60 and now == int(now):
+            settle.event(A, now)
+        if now == 31.5:
+            settle.event(B, now)
+        due = settle.due(now)
+        taken += [now] if A in due.paths else []
+        other += [now] if B in due.paths else []
+        now = round(now + 0.1, 1)
+    assert len(taken) <= 12 and taken[0] == 0.2 and taken[-1] >= 59
+    assert all(later - earlier <= 11.5 for earlier, later in itertools.pairwise(taken))
+    assert other == [31.7]
+    settle.event(A, 90.0)
+    assert settle.due(90.2).paths == {A}, "after a rest it is taken at once again"
 
 
 def test_too_many_paths_become_the_whole_folder() -> None:
@@ -108,7 +129,7 @@ def test_every_event_is_followed_by_a_look(events: list[tuple[str, float]], many
         settle.event(RelPath(path), now)
         owed.add(path)
     while (at := settle.next_at()) is not None:
-        assert at <= now + 3.0
+        assert at <= now + 10.0
         due = settle.due(max(at, now))
         owed = set() if due.everything else owed - due.paths
         now = max(at, now) + 1e-6
@@ -171,6 +192,19 @@ def test_waits_double_up_to_the_longest_and_are_spread() -> None:
     backoff = Backoff()
     assert [backoff.wait_s(n, 1.0) for n in (1, 2, 3, 7, 100)] == [1, 2, 4, 60, 60]
     assert backoff.wait_s(3, 0.0) == 2
+
+
+def test_a_machine_that_slept_is_noticed_once_and_one_that_worked_is_not() -> None:
+    watch = SleepWatch()
+    clocks = [
+        (0, 1000, False),
+        (5, 1005, False),
+        (6, 1009.9, False),
+        (7, 5000, True),
+        (12, 5005, False),
+        (13, 4000, False),
+    ]
+    assert [watch.slept(monotonic, wall) for monotonic, wall, _ in clocks] == [slept for _, _, slept in clocks]
 
 
 def test_six_pushes_a_minute_go_at_once_and_the_seventh_waits() -> None:
