@@ -4,7 +4,7 @@ COURSE ?=
 CORPUS ?=
 ARGS ?=
 
-.PHONY: demo test check format bench-merge bench-fs clean
+.PHONY: demo test check format bench-merge bench-fs bench-publish clean
 
 demo:
 	@.ci/prepare demo
@@ -31,6 +31,10 @@ bench-fs:
 	@command -v fuse-overlayfs >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 		{ apt-get -qq update && apt-get -qq install -y --no-install-recommends fuse-overlayfs; } >/dev/null 2>&1 || true
 	@$(PY) -m tests.bench.bench_fs $(ARGS)
+
+bench-publish:
+	@.ci/prepare test
+	@$(PY) -m tests.bench.bench_publish $(ARGS)
 
 format:
 	@.ci/prepare test
