@@ -30,9 +30,12 @@ MAY_IMPORT = {
         "syncd.folder",
         "syncd.merge",
         "syncd.publisher",
+        "syncd.page.app",
+        "syncd.page.asking",
         "syncd.view",
         "syncd.webhook",
     },
+    "syncd/page": {"syncd.core", "syncd.page"},
     "syncd/agent": {
         "syncd.core",
         "syncd.folder",
@@ -49,13 +52,13 @@ MAY_IMPORT = {
     "hub_plugin": {"syncd.core", "hub_plugin"},
 }
 
-OWNERS = {
+OWNERS: dict[str, str | tuple[str, ...]] = {
     "pygit2": "syncd/git/",
     "watchdog": "syncd/publisher/watch.py",
     "mfusepy": "fuse_mount/mfusepy_engine.py",
     "click": "syncd/cli/",
     "rich": "syncd/cli/",
-    "jinja2": "hub_plugin/",
+    "jinja2": ("hub_plugin/", "syncd/page/"),
     "sqlite3": "syncd/folder/statcache.py",
     "dateparser": "syncd/when.py",
     "keyring": "syncd/account/keyring_store.py",

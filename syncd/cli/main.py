@@ -8,11 +8,12 @@ import click
 from syncd import __version__
 from syncd.core.errors import SyncError
 
-# command -> the module that holds it, as the function of that name
+# command -> the module that holds it, as the function of that name unless another is named
 _COMMANDS = {
     "add": "syncd.cli.folders",
     "run": "syncd.cli.folders",
     "status": "syncd.cli.status",
+    "open": "syncd.cli.page:open_page",
     "pause": "syncd.cli.folders",
     "resume": "syncd.cli.folders",
     "versions": "syncd.cli.versions",
@@ -33,7 +34,8 @@ class _Commands(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(module), cmd_name)
+        module, _, name = module.partition(":")
+        found = getattr(importlib.import_module(module), name or cmd_name)
         assert isinstance(found, click.Command)
         return found
 

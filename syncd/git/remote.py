@@ -6,6 +6,7 @@ Redirects are never followed with it (libgit2 is told so in the repository's own
 on the same host is looked up by `advertisement.py` first.
 """
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pygit2
 
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
+from syncd.core.transfer import Direction, Told, Transfer
 from syncd.git import ssh
 from syncd.git.address import Address, Kind, check_branch, parse_address
 from syncd.git.advertisement import READ, WRITE, Advertisement, advertised, authorization
@@ -35,11 +37,11 @@ class _Moved(TryAgain):
 
 
 class _Talk(pygit2.RemoteCallbacks):
-    """One conversation: hands over the token, collects the server's words."""
+    """One conversation: hands over the token, collects the server's words, tells how far it is."""
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, told: Told | None = None) -> None:
         super().__init__()
-        self._token = token
+        self._token, self._told, self._began = token, told, time.monotonic()
         self.spoken = ""
         self.answers: dict[str, str | None] = {}
 
@@ -48,6 +50,16 @@ class _Talk(pygit2.RemoteCallbacks):
 
     def sideband_progress(self, string: str) -> None:
         self.spoken = (self.spoken + string)[-_SERVERS_WORDS:]
+
+    def transfer_progress(self, stats: pygit2.remotes.TransferProgress) -> None:
+        self._tell(Direction.FETCH, stats.received_objects, stats.total_objects, stats.received_bytes)
+
+    def push_transfer_progress(self, objects_pushed: int, total_objects: int, bytes_pushed: int) -> None:
+        self._tell(Direction.PUSH, objects_pushed, total_objects, bytes_pushed)
+
+    def _tell(self, direction: Direction, objects: int, of: int, amount: int) -> None:
+        if self._told is not None:
+            self._told(Transfer(direction, objects, of, amount, time.monotonic() - self._began))
 
     def push_update_reference(self, refname: str, message: str | None) -> None:
         self.answers[refname] = message
@@ -90,26 +102,26 @@ class Remote:
             return False
         return True
 
-    def fetch(self, repository: Path, branch: str, *, depth: int = 0) -> CommitId:
+    def fetch(self, repository: Path, branch: str, *, depth: int = 0, told: Told | None = None) -> CommitId:
         """Bring a branch into the repository's refs/remotes/origin/<branch>; the commit it shows now.
 
         NoBranch if there is none; the repository's own ref stays as it was then.  `depth` 0 brings all
-        history; libgit2 can't leave any out of what lies on this machine.
+        history; libgit2 can't leave any out of what lies on this machine.  `told` hears how far it is (not by ssh).
         """
         check_branch(branch)
         if self.address.kind is Kind.SSH:
             ssh.fetch(self.address, repository, branch, self._timeout_s, depth)
             return CommitId(str(_opened(repository).references[f"refs/remotes/origin/{branch}"].target))
         try:
-            shown = self._fetched(repository, branch, depth)
+            shown = self._fetched(repository, branch, depth, told)
         except _Moved:
-            shown = self._fetched(repository, branch, depth)
+            shown = self._fetched(repository, branch, depth, told)
         commit = shown.get(f"refs/heads/{branch}")
         if commit is None:
             raise NoBranch(_no_branch(self.address, branch, shown))
         return CommitId(str(commit))
 
-    def push(self, repository: Path, commit: CommitId, branch: str) -> None:
+    def push(self, repository: Path, commit: CommitId, branch: str, *, told: Told | None = None) -> None:
         """Make the remote's branch show this commit, never by force.
 
         Behind when that is no fast-forward, Refused with the server's words when it says no; returns
@@ -120,9 +132,9 @@ class Remote:
             ssh.push(self.address, repository, commit, branch, self._timeout_s)
         else:
             try:
-                talk = self._pushed(repository, f"{commit}:{ref}", branch)
+                talk = self._pushed(repository, f"{commit}:{ref}", branch, told)
             except _Moved:
-                talk = self._pushed(repository, f"{commit}:{ref}", branch)
+                talk = self._pushed(repository, f"{commit}:{ref}", branch, told)
             reason = talk.answers.get(ref)
             if reason is not None:
                 raise rejected(self.address, branch, reason, talk.spoken)
@@ -130,16 +142,16 @@ class Remote:
                 raise TryAgain(f"{self.address.host or self.address} did not say that it took the push; we try again.")
         _opened(repository).references.create(f"refs/remotes/origin/{branch}", commit, force=True)
 
-    def _fetched(self, repository: Path, branch: str, depth: int) -> dict[str | None, pygit2.Oid]:
+    def _fetched(self, repository: Path, branch: str, depth: int, told: Told | None) -> dict[str | None, pygit2.Oid]:
         spec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
-        with self._conversation(repository, READ) as (remote, talk):
+        with self._conversation(repository, READ, told=told) as (remote, talk):
             remote.fetch(
                 [spec], callbacks=talk, proxy=self._proxy, depth=0 if self.address.kind is Kind.LOCAL else depth
             )
             return {head.name: head.oid for head in remote.list_heads(connect=False)}
 
-    def _pushed(self, repository: Path, spec: str, branch: str) -> _Talk:
-        with self._conversation(repository, WRITE, branch) as (remote, talk):
+    def _pushed(self, repository: Path, spec: str, branch: str, told: Told | None) -> _Talk:
+        with self._conversation(repository, WRITE, branch, told) as (remote, talk):
             remote.push([spec], callbacks=talk, proxy=self._proxy)
         return talk
 
@@ -168,7 +180,7 @@ class Remote:
 
     @contextmanager
     def _conversation(
-        self, repository: Path, service: str, branch: str = ""
+        self, repository: Path, service: str, branch: str = "", told: Told | None = None
     ) -> Generator[tuple[pygit2.remotes.Remote, _Talk]]:
         """A libgit2 remote of the repository; what it raises comes out as our errors."""
         here = _opened(repository)
@@ -177,7 +189,7 @@ class Remote:
         if self.address.kind is Kind.HTTP and "http.followredirects" not in here.config:
             here.config["http.followRedirects"] = False
         token = self._credentials() if self.address.kind is Kind.HTTP else None
-        talk = _Talk(token)
+        talk = _Talk(token, told)
         try:
             yield here.remotes.create_anonymous((self._moved or self.address).url), talk
         except pygit2.GitError as error:

@@ -15,8 +15,11 @@ from aiohttp import web
 
 from syncd.core.entry import RelPath
 from syncd.core.errors import SyncError
+from syncd.core.links import hub_address
+from syncd.page.app import Page
 from syncd.publisher.conversation import Answer
-from syncd.publisher.past import Past
+from syncd.publisher.inside import Inside
+from syncd.publisher.past import Listed, Past
 from syncd.publisher.state_file import write_private
 
 _UNKNOWN = "There is no folder with this id; `syncd status` lists them."
@@ -29,21 +32,35 @@ class Steered(Protocol):
     def hint(self) -> None: ...  # noqa: D102
     def pause(self) -> None: ...  # noqa: D102
     def resume(self, answer: Answer = Answer.BOTH) -> None: ...  # noqa: D102
+    async def listing(self, path: RelPath) -> list[Listed]: ...  # noqa: D102
     async def versions(self, path: RelPath) -> list[Past]: ...  # noqa: D102
     async def restore(self, path: RelPath | None, version: str | None) -> str: ...  # noqa: D102
+
+
+class Hubs(Protocol):
+    """Keeps the address of each folder's hub."""
+
+    def hub(self, id: str) -> str: ...  # noqa: D102
+    def set_hub(self, id: str, hub: str) -> None: ...  # noqa: D102
 
 
 class Control:
     """Serves the folders that `folders` names at each request."""
 
     def __init__(
-        self, state: Path, folders: Callable[[], Mapping[str, Steered]], keep: Callable[[str, bool], None]
+        self,
+        state: Path,
+        folders: Callable[[], Mapping[str, Steered]],
+        keep: Callable[[str, bool], None],
+        hubs: Hubs,
     ) -> None:
         """`keep` notes durably that a folder is paused, or not."""
         self._file = state / "control.json"
-        self._folders, self._keep = folders, keep
+        self._folders, self._keep, self._hubs = folders, keep, hubs
         self._token = secrets.token_urlsafe(32)
         self._runner: web.AppRunner | None = None
+        self._inside = Inside(self._token)
+        self._page = Page(self._inside)
         self.url = ""
 
     async def start(self) -> str:
@@ -54,34 +71,74 @@ class Control:
                 web.get("/v1/status", self._status),
                 web.post("/v1/hint", self._hint),
                 web.post("/v1/folders/{id}/{what:pause|resume}", self._pause),
+                web.get("/v1/folders/{id}/files", self._files),
+                web.get("/v1/folders/{id}/hub", self._hub),
+                web.post("/v1/folders/{id}/hub", self._hub),
                 web.get("/v1/folders/{id}/versions", self._versions),
                 web.post("/v1/folders/{id}/restore", self._restore),
+                web.post("/v1/page", self._open_page),
             ]
         )
+        app.add_subapp(self._page.prefix, self._page.app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._host = f"127.0.0.1:{self._runner.addresses[0][1]}"
         self.url = f"http://{self._host}"
+        self._inside.url, self._page.host = self.url, self._host
         write_private(self._file, json.dumps({"url": self.url, "token": self._token}))
         return self.url
 
     async def close(self) -> None:
         """Stop listening."""
         self._file.unlink(missing_ok=True)
+        await self._inside.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        if self._page.app in request.match_info.apps:  # it has checks of its own
+            return await self._handled(request, handler)
         given = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
             return _say(401, "This needs the token in control.json.")
         # A web page that made a browser call us has another Host (DNS rebinding) or an Origin.
         if request.headers.get("Host") != self._host or "Origin" in request.headers:
             return _say(403, "Only this user's own programs may ask.")
+        return await self._handled(request, handler)
+
+    @staticmethod
+    async def _handled(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
         answer: web.StreamResponse = await handler(request)
         return answer
+
+    async def _open_page(self, _: web.Request) -> web.Response:
+        return web.json_response({"url": self.url + self._page.entrance()})
+
+    async def _files(self, request: web.Request) -> web.Response:
+        folder = self._folders().get(request.match_info["id"])
+        if folder is None:
+            return _say(404, _UNKNOWN)
+        try:
+            found = await folder.listing(RelPath(request.query.get("path", "")))
+        except SyncError as problem:
+            return _say(409, str(problem))
+        return web.json_response({"files": [asdict(each) for each in found]})
+
+    async def _hub(self, request: web.Request) -> web.Response:
+        id = request.match_info["id"]
+        if id not in self._folders():
+            return _say(404, _UNKNOWN)
+        if request.method == "POST":
+            given = (await _body(request)).get("hub")
+            if not isinstance(given, str):
+                return _say(400, "“hub” is a text.")
+            try:
+                self._hubs.set_hub(id, hub_address(given))
+            except SyncError as problem:
+                return _say(409, str(problem))
+        return web.json_response({"hub": self._hubs.hub(id)})
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response({"folders": [folder.status() for folder in self._folders().values()]})

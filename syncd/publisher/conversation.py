@@ -12,6 +12,7 @@ from typing import Any
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.core.retry import Pace
+from syncd.core.transfer import Told
 from syncd.git.remote import Behind, NoBranch, Remote
 from syncd.publisher.local import Local, TakenIn
 from syncd.publisher.workspace import Workspace
@@ -60,16 +61,16 @@ class Conversation:
         """What the remote shows now."""
         return self._remote.head(self._here.branch)
 
-    def fetch(self) -> None:
+    def fetch(self, told: Told | None = None) -> None:
         """Bring the remote's commits here; a branch that went away meanwhile is noticed the next time."""
         try:
-            self._remote.fetch(self._here.history.path, self._here.branch)
+            self._remote.fetch(self._here.history.path, self._here.branch, told=told)
         except NoBranch:
             return
 
-    def push(self, commit: CommitId) -> None:
+    def push(self, commit: CommitId, told: Told | None = None) -> None:
         """Publish a commit; never by force."""
-        self._remote.push(self._here.history.path, commit, self._here.branch)
+        self._remote.push(self._here.history.path, commit, self._here.branch, told=told)
 
     @staticmethod
     def is_behind(problem: SyncError) -> bool:

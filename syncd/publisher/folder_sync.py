@@ -10,15 +10,16 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from syncd.core.entry import RelPath
+from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.retry import Backoff, SleepWatch
 from syncd.core.settle import Due, Settle
+from syncd.core.transfer import Transfer
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
 from syncd.publisher import past
@@ -26,7 +27,7 @@ from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import way_out
-from syncd.publisher.past import Past
+from syncd.publisher.past import Listed, Past
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
 from syncd.publisher.watch import Watch
@@ -107,6 +108,11 @@ class FolderSync:
         """The commits that changed a file, newest first.  NeedsUser while the folder can't be opened."""
         here = self._opened()
         return await self._disk.do(past.versions, here, path)
+
+    async def listing(self, path: RelPath) -> list[Listed]:
+        """What a folder held at the last save.  NeedsUser while the folder can't be opened."""
+        here = self._opened()
+        return await self._disk.do(past.listing, here, path)
 
     async def restore(self, path: RelPath | None, version: str | None) -> str:
         """See `past.restore`; a sentence."""
@@ -342,7 +348,7 @@ class FolderSync:
             self._now.asked = True
             answer, self._answer = self._answer, None
             if await self._disk.do(talk.is_news, shown):
-                await self._net.do(talk.fetch)
+                await self._transfer(talk.fetch)
             taken = await self._disk.do(talk.take_in, shown, self._impatient(), answer)
             self._now.rewritten = None
             self._now.notes += [note.sentence for note in taken.notes]
@@ -359,11 +365,22 @@ class FolderSync:
             talk.pace.went(time.monotonic())
             head = self._now.head
             try:
-                await self._net.do(talk.push, head)
+                await self._transfer(talk.push, head)
             except TryAgain as problem:
                 if not talk.is_behind(problem):
                     raise
         raise TryAgain("The remote does not show yet what was published; it is asked again.")
+
+    async def _transfer(self, work: Callable[..., None], *what: CommitId) -> None:
+        """Send or receive, and let the status show how far that is."""
+
+        def told(far: Transfer) -> None:
+            self._now.transfer = far
+
+        try:
+            await self._net.do(work, *what, told)
+        finally:
+            self._now.transfer = None
 
     def _impatient(self) -> frozenset[RelPath]:
         return self._settle.impatient(time.monotonic())

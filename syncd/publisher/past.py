@@ -26,6 +26,29 @@ class Past:
     gone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A name in a folder."""
+
+    name: str
+    folder: bool
+
+
+def listing(here: Workspace, path: RelPath) -> list[Listed]:
+    """What a folder ('' the whole one) held at the last commit: folders first.  NeedsUser if it is none."""
+    history = here.history
+    item = history.item(here.head, path) if path else None
+    tree = item.id if item is not None and item.is_folder else None
+    if path and tree is None:
+        raise NeedsUser(f"There is no folder “{path}” here.")
+    if not path:
+        tree = history.tree_id(here.head)
+    found = [
+        Listed(raw.decode("utf-8", "surrogateescape"), item.is_folder) for raw, item in history.items(tree).items()
+    ]
+    return sorted(found, key=lambda each: (not each.folder, each.name.casefold(), each.name))
+
+
 def versions(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
     """The commits that changed a file, newest first."""
     history, found = here.history, list[Past]()

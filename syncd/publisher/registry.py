@@ -22,6 +22,8 @@ class Folder:
     remote: str
     branch: str
     paused: bool = False
+    hub: str = ""
+    """The address of the JupyterHub that the page's links for students lead to."""
 
 
 def state_folder() -> Path:
@@ -83,6 +85,14 @@ class Registry:
     def pause(self, id: str, paused: bool) -> None:
         """Note the person's wish."""
         self._change(lambda folders: tuple(replace(each, paused=paused) if each.id == id else each for each in folders))
+
+    def hub(self, id: str) -> str:
+        """The address of a folder's hub; '' if none was given."""
+        return next((each.hub for each in self.folders() if each.id == id), "")
+
+    def set_hub(self, id: str, hub: str) -> None:
+        """Keep the address of a folder's hub."""
+        self._change(lambda folders: tuple(replace(each, hub=hub) if each.id == id else each for each in folders))
 
     def _change(self, edit: Callable[[tuple[Folder, ...]], tuple[Folder, ...]]) -> None:
         with locked(self.state / "folders.lock"):

@@ -33,7 +33,7 @@ async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = No
         service = _Publisher(registry, timing)
         owned.callback(service.release)
         service.adopt(at_start=True)
-        control = Control(state, lambda: service.folders, registry.pause)
+        control = Control(state, lambda: service.folders, registry.pause, registry)
         try:
             url = await control.start()
             if ready is not None:

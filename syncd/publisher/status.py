@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from syncd.core.entry import CommitId, RelPath
+from syncd.core.transfer import Transfer
 from syncd.publisher.registry import Folder
 
 
@@ -47,6 +48,8 @@ class Situation:
     left_out: dict[RelPath, str] = field(default_factory=dict)
     warnings: dict[RelPath, str] = field(default_factory=dict)
     slow_watch: str | None = None
+    transfer: Transfer | None = None
+    """What is being sent or received just now; written by the network's thread."""
     notes: list[str] = field(default_factory=list)
     recent: list[dict[str, Any]] = field(default_factory=list)
 
@@ -75,6 +78,14 @@ def state_of(now: Situation) -> tuple[State, str]:
     return State.UP_TO_DATE, " ".join(["Up to date.", *extra[:1], *([f"({len(extra) - 1} more.)"] * (len(extra) > 1))])
 
 
+def question(now: Situation) -> str | None:
+    """Which part of the situation asks the person, if one does; the page has answers for each."""
+    if now.paused:
+        return None
+    asking = ("missing", "trouble", "held", "rewritten", "refused")
+    return next((part for part in asking if getattr(now, part)), None)
+
+
 def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
     """The folder as `GET /v1/status` shows it."""
     state, sentence = state_of(now)
@@ -85,9 +96,12 @@ def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
         "branch": folder.branch,
         "state": state.value,
         "sentence": sentence,
+        "question": question(now),
+        "progress": now.transfer.report() if now.transfer else None,
         "commit": now.head,
         "remote_commit": now.shown,
         "waiting": [_text(path) for path in now.waiting[:100]],
+        "waiting_count": len(now.waiting),
         "left_out": [_text(why) for why in list(now.left_out.values())[:100]],
         "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
         "notes": [_text(note) for note in now.notes[-50:]],

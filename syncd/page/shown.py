@@ -1,0 +1,237 @@
+"""What the page shows of a folder: values made from the publisher's report, with nothing of a browser in them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+from syncd.page import words
+from syncd.page.paths import quoted
+
+MOST_NAMED = 50
+"""So many names of a list are shown; the rest is counted."""
+
+
+class Tone(Enum):
+    """How a state looks; the words say it."""
+
+    GOOD = "good"
+    BUSY = "busy"
+    WAIT = "wait"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A button: what it does is a row of `actions.ACTIONS`."""
+
+    label: str
+    action: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A transfer under way; `share` is from 0 to 1, or None while nothing is known."""
+
+    label: str
+    detail: str
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A save that became a version."""
+
+    message: str
+    when: str
+    about: str
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that stays out; `allow` is its path, as forms carry it, if it can be published anyway."""
+
+    sentence: str
+    name: str = ""
+    allow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The beginning of a list, and how many more there are."""
+
+    first: tuple[str, ...]
+    more: int
+
+    @property
+    def total(self) -> int:
+        """How many there are in all."""
+        return len(self.first) + self.more
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One folder."""
+
+    id: str
+    name: str
+    path: str
+    remote: str
+    branch: str
+    kind: str
+    """The state as the publisher names it."""
+    tone: Tone
+    state: str
+    detail: str
+    hint: str
+    answers: tuple[Answer, ...]
+    progress: Progress | None
+    waiting: Names
+    why_waiting: str
+    left_out: tuple[Held, ...]
+    left_out_more: int
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    recent: tuple[Change, ...]
+
+
+_TONES = {
+    "up_to_date": Tone.GOOD,
+    "settling": Tone.BUSY,
+    "pushing": Tone.BUSY,
+    "offline": Tone.WAIT,
+    "paused": Tone.QUIET,
+    "needs_you": Tone.BAD,
+}
+
+_TRY_AGAIN = Answer(words.TRY_AGAIN, "hint", main=True)
+_PUBLISH_DELETION = Answer(words.PUBLISH_DELETION, "resume")
+_KEEP_BOTH = Answer(words.KEEP_BOTH, "resume", {"keep": "both"}, main=True)
+_KEEP_THEIRS = Answer(words.KEEP_THEIRS, "resume", {"keep": "theirs"})
+_PUBLISH_AGAIN = Answer(words.PUBLISH_AGAIN, "resume", {"keep": "both"}, main=True)
+
+
+def shown(report: Mapping[str, Any], now: datetime) -> Shown:
+    """One folder of the publisher's report."""
+    path = _text(report.get("folder"))
+    state = _text(report.get("state"))
+    waiting = _names(report.get("waiting"), report.get("waiting_count"))
+    recent = _recent(report, now)
+    pending = sum(change.pending for change in recent)
+    sentence = _text(report.get("sentence"))
+    held = [_held(each) for each in _list(report.get("left_out"))]
+    tone = _TONES.get(state, Tone.QUIET)
+    warnings = tuple(_text(each) for each in _list(report.get("warnings")))
+    if state == "up_to_date" and (held or warnings):
+        tone = Tone.WAIT
+    return Shown(
+        id=_text(report.get("id")),
+        name=PurePath(path).name or path,
+        path=path,
+        remote=words.without_secrets(_text(report.get("remote"))),
+        branch=_text(report.get("branch")),
+        kind=state,
+        tone=tone,
+        state=words.state(state, sentence, waiting.total, pending),
+        detail=words.detail(state, sentence, len(held), len(warnings)),
+        hint=_hint(report),
+        answers=_answers(report),
+        progress=_progress(report.get("progress")),
+        waiting=waiting,
+        why_waiting=words.WHY_WAITING,
+        left_out=tuple(held[:MOST_NAMED]),
+        left_out_more=max(0, len(held) - MOST_NAMED),
+        warnings=warnings[:MOST_NAMED],
+        notes=tuple(_text(each) for each in reversed(_list(report.get("notes"))))[:MOST_NAMED],
+        recent=recent,
+    )
+
+
+def _answers(report: Mapping[str, Any]) -> tuple[Answer, ...]:
+    """The buttons that answer what the folder asks; a folder that asks nothing can be paused."""
+    state, question = report.get("state"), report.get("question")
+    if state == "paused":
+        return (Answer(words.RESUME, "resume", main=True),)
+    pause = Answer(words.PAUSE, "pause")
+    if state != "needs_you":
+        return (_TRY_NOW, pause) if state == "offline" else (pause,)
+    if question == "held":
+        restore = Answer(words.RESTORE_FILES, "restore", {"version": _text(report.get("commit"))}, main=True)
+        return (restore, _PUBLISH_DELETION, pause) if report.get("commit") else (_PUBLISH_DELETION, pause)
+    if question == "rewritten":
+        if not report.get("remote_commit"):
+            return (_PUBLISH_AGAIN, pause)
+        return (_KEEP_BOTH, _KEEP_THEIRS, pause)
+    return (_TRY_AGAIN, pause)
+
+
+_TRY_NOW = Answer(words.TRY_NOW, "hint")
+
+
+def _hint(report: Mapping[str, Any]) -> str:
+    if report.get("state") != "needs_you":
+        return ""
+    return words.HINTS.get(_text(report.get("question")), "")
+
+
+def _progress(found: object) -> Progress | None:
+    if not isinstance(found, Mapping):
+        return None
+    done, total = _number(found.get("objects")), _number(found.get("of"))
+    share = min(1.0, done / total) if total else None
+    detail = words.transfer(_number(found.get("bytes")), done, total, found.get("seconds_left"))
+    return Progress(words.TRANSFERS.get(_text(found.get("kind")), words.TRANSFERRING), detail, share)
+
+
+def _recent(report: Mapping[str, Any], now: datetime) -> tuple[Change, ...]:
+    found = [each for each in _list(report.get("recent")) if isinstance(each, Mapping)]
+    commits = [each.get("commit") for each in found]
+    theirs = report.get("remote_commit")
+    reached = commits.index(theirs) if theirs in commits else len(commits) if theirs is None else 0
+    return tuple(
+        Change(
+            message=_text(each.get("message")) or words.NO_MESSAGE,
+            when=words.when(_number(each.get("time")), now),
+            about=words.files(_number(each.get("files"))),
+            pending=at < reached,
+        )
+        for at, each in enumerate(found)
+    )
+
+
+def _held(each: object) -> Held:
+    if isinstance(each, Mapping):
+        path = each.get("path") if each.get("allow", True) else None
+        return Held(_text(each.get("sentence")), _text(path), quoted(path) if isinstance(path, str) else "")
+    return Held(_text(each))
+
+
+def _names(found: object, count: object) -> Names:
+    names = tuple(_text(each) for each in _list(found))
+    return Names(names[:MOST_NAMED], max(_number(count), len(names)) - len(names[:MOST_NAMED]))
+
+
+def _list(found: object) -> Sequence[Any]:
+    return found if isinstance(found, list) else []
+
+
+def _number(found: object) -> int:
+    return int(found) if isinstance(found, int | float) and abs(found) < 1e15 else 0
+
+
+def _text(found: object) -> str:
+    return words.plain(found) if isinstance(found, str) else ""
+
+
+def headline(folders: Sequence[Shown]) -> str:
+    """All folders in one sentence."""
+    kinds = Counter(each.kind for each in folders)
+    moving = sum(kinds[kind] for kind in ("settling", "pushing", "offline"))
+    return words.headline(len(folders), kinds["needs_you"], moving, kinds["paused"])
