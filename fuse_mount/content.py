@@ -132,7 +132,7 @@ def set_attr(overlay: Overlay, node: Node, new: NewAttr) -> None:
     elif new.size is not None:
         truncate(overlay, node, new.size)
     else:
-        overlay.copy_up(node)
+        node = overlay.upper_of(node)
     if isinstance(node, File) and node.gone:
         _set_attr_open(overlay, node, new)
         return
@@ -206,9 +206,15 @@ def allocate(overlay: Overlay, node: File, mode: int, offset: int, length: int) 
     fallocate(descriptor(overlay, node), mode, offset, length)
 
 
-def seek(overlay: Overlay, node: File, offset: int, whence: int) -> int:
-    """Where data or a hole begins."""
-    return os.lseek(descriptor(overlay, node), offset, whence)
+def seek(overlay: Overlay, node: File, offset: int, whence: int, unsure: bool = False) -> int:
+    """Where data or a hole begins.  `unsure`: any hole may be data by now, so there is none but the file's end."""
+    fd = descriptor(overlay, node)
+    if not unsure:
+        return os.lseek(fd, offset, whence)
+    size = os.fstat(fd).st_size
+    if not 0 <= offset < size:
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+    return offset if whence == os.SEEK_DATA else size
 
 
 def copy_range(overlay: Overlay, source: File, at: int, target: File, to: int, length: int) -> int:
@@ -220,6 +226,7 @@ def copy_range(overlay: Overlay, source: File, at: int, target: File, to: int, l
 def get_xattr(overlay: Overlay, node: Node, name: bytes) -> bytes:
     """An extended attribute; lower entries have none."""
     _check_namespace(name)
+    node = _now(node)
     if not _is_upper(node):
         raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
     if isinstance(node, File) and node.fd >= 0:
@@ -230,6 +237,7 @@ def get_xattr(overlay: Overlay, node: Node, name: bytes) -> bytes:
 
 def list_xattr(overlay: Overlay, node: Node) -> list[str]:
     """The names of all extended attributes."""
+    node = _now(node)
     if not _is_upper(node):
         return []
     if isinstance(node, File) and node.fd >= 0:
@@ -241,7 +249,7 @@ def list_xattr(overlay: Overlay, node: Node) -> list[str]:
 def set_xattr(overlay: Overlay, node: Node, name: bytes, value: bytes, flags: int) -> None:
     """Set an extended attribute; a lower entry is copied up first."""
     _check_namespace(name)
-    _to_upper(overlay, node)
+    node = _to_upper(overlay, node)
     if isinstance(node, File) and node.fd >= 0:
         os.setxattr(node.fd, name, value, flags)
         return
@@ -252,6 +260,7 @@ def set_xattr(overlay: Overlay, node: Node, name: bytes, value: bytes, flags: in
 def remove_xattr(overlay: Overlay, node: Node, name: bytes) -> None:
     """Remove an extended attribute."""
     _check_namespace(name)
+    node = _now(node)
     if not _is_upper(node):
         raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
     if isinstance(node, File) and node.fd >= 0:
@@ -270,8 +279,12 @@ def _is_upper(node: Node) -> bool:
     return node.upper if isinstance(node, Folder) else node.low is None
 
 
-def _to_upper(overlay: Overlay, node: Node) -> None:
-    if isinstance(node, Folder):
-        overlay.ensure_upper(node)
-    else:
-        overlay.copy_up(node)
+def _now(node: Node) -> Node:
+    return node.became or node if isinstance(node, File) else node
+
+
+def _to_upper(overlay: Overlay, node: Node) -> Node:
+    if isinstance(node, File):
+        return overlay.upper_of(node)
+    overlay.ensure_upper(node)
+    return node

@@ -14,10 +14,10 @@ def _fail(code: int) -> OSError:
 
 
 def _room_for(overlay: Overlay, folder: Folder, name: bytes) -> bytes:
-    """The path of a name that is to be made."""
+    """The path of a name that is to be made; the upper itself says whether it has it."""
     if len(name) > NAME_MAX:
         raise _fail(errno.ENAMETOOLONG)
-    if overlay.lookup(folder, name) is not None:
+    if overlay.lookup(folder, name, but_upper=True) is not None:
         raise _fail(errno.EEXIST)
     overlay.ensure_upper(folder)
     return folder.path_of(name)

@@ -18,11 +18,11 @@ from fuse_mount.lower import LowerStat
 from fuse_mount.nodes import File, Folder
 
 _MAGIC = 0x31444C4548  # "HELD1"
-_HEADER = struct.Struct("<QIIQQQQQ")
+_HEADER = struct.Struct("<QIIQQQQQQ")
 # magic, where the log begins and ends, the request under way, the last that was done, minor version and flags
-# agreed on, how many processes have served the mount
+# agreed on, how many processes have served the mount, where the log ended when the request under way began
 _SPAN, _NUMBER, _AGREED = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QQ")
-_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT, _AGE_AT = 8, 16, 24, 32, 48
+_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT, _AGE_AT, _MARK_AT = 8, 16, 24, 32, 48, 56
 _START = 64
 _ROOM = 64 << 10
 
@@ -33,7 +33,7 @@ _LOW = struct.Struct(
 )  # mode, size, mtime, uid, gid, rdev, is blob, length of the version; then version, name
 _REAL = struct.Struct("<Q")  # the upper file's inode number; then its name
 
-_FOLDER, _FILE, _COUNT, _DROP, _MOVE = 1, 2, 3, 4, 5
+_FOLDER, _FILE, _COUNT, _DROP, _MOVE, _EXCHANGE = 1, 2, 3, 4, 5, 6
 _GONE, _IS_LOW = 1, 2
 
 
@@ -77,10 +77,16 @@ class Held:
         self.files: dict[int, HeldFile] = {}
         self.moves: dict[int, tuple[int, bytes]] = {}
         """What a predecessor left; `moves` are renames that it began, and may have carried out."""
+        self.opened: set[int] = set()
+        """Files that it opened once for the request under way: of that handle the kernel was not told."""
+        self.exchange: tuple[int, bytes, int] | None = None
+        """The exchange under way: the second entry's place, and the first one's real inode number."""
+        self.exchanged = False
+        """Whether that exchange was carried out."""
         if fresh:
-            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0, 0)
-        magic, self._begin, self._end, self.doing, done, self.minor, self.flags, self.age = _HEADER.unpack_from(
-            self._map
+            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0, 0, _START)
+        magic, self._begin, self._end, self.doing, done, self.minor, self.flags, self.age, self._mark = (
+            _HEADER.unpack_from(self._map)
         )
         self.done = self.doing == done
         if magic != _MAGIC or not _START <= self._begin <= self._end <= len(self._map):
@@ -107,6 +113,7 @@ class Held:
     def begins(self, unique: int) -> None:
         """A request is about to be carried out."""
         self.doing = unique
+        _NUMBER.pack_into(self._map, _MARK_AT, self._end)
         _NUMBER.pack_into(self._map, _DOING_AT, unique)
 
     def ends(self) -> None:
@@ -126,6 +133,10 @@ class Held:
     def move(self, node: Folder | File, to: Folder, name: bytes) -> None:
         """A node is about to be renamed: until the next word of it, it has either name."""
         self._put(_RECORD.pack(_MOVE, 0, len(name), node.ino, to.ino) + name)
+
+    def exchanges(self, real: int, to: Folder, name: bytes) -> None:
+        """The upper entry `real` is about to be exchanged with the one at a name."""
+        self._put(_RECORD.pack(_EXCHANGE, 0, _REAL.size + len(name), to.ino, 0) + _REAL.pack(real) + name)
 
     def count(self, node: File) -> None:
         """It is opened or closed once more."""
@@ -147,6 +158,7 @@ class Held:
         self._reserve(begin + size)
         self._map[begin : begin + size] = b"".join(records)
         self._begin, self._end = begin, begin + size
+        _NUMBER.pack_into(self._map, _MARK_AT, begin + size)
         _SPAN.pack_into(self._map, _SPAN_AT, begin, begin + size)
 
     def _put(self, record: bytes) -> None:
@@ -167,12 +179,18 @@ class Held:
         while at < self._end:
             kind, flags, length, ino, parent = _RECORD.unpack_from(self._map, at)
             tail = self._map[at + _RECORD.size : at + _RECORD.size + length]
+            under_way = at >= self._mark
             at += _RECORD.size + length
             gone = bool(flags & _GONE)
             if kind == _MOVE:
                 self.moves[ino] = parent, tail
                 continue
+            if kind == _EXCHANGE:
+                if under_way:
+                    self.exchange = ino, tail[_REAL.size :], *_REAL.unpack_from(tail)
+                continue
             self.moves.pop(ino, None)
+            before = self.files[ino].opens if ino in self.files else 0
             if kind == _FOLDER:
                 self.folders[ino] = HeldFolder(parent, tail, gone)
             elif kind == _FILE:
@@ -183,6 +201,8 @@ class Held:
             elif kind == _DROP:
                 self.folders.pop(ino, None)
                 self.files.pop(ino, None)
+            if under_way and ino in self.files and self.files[ino].opens > before:
+                self.opened.add(ino)
 
 
 def _counts(node: File) -> bytes:

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuse_mount.handover import Handed, claim
-from fuse_mount.held import Held
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead
 from fuse_mount.lower import EmptyLower, Lower
 from fuse_mount.lower_folder import FolderLower
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
 from fuse_mount.stand_in import serve_until_relieved
-from fuse_mount.successor import Taken, take_over
+from fuse_mount.successor import go_on
 from fuse_mount.upper import Upper
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class _Served:
         upper = Upper(upperdir, self._work / "staging")
         self.log = RecordLog(self._work / "layer.log", upper.real)
         self.overlay = Overlay(lower, upper, self.log, Caller(os.geteuid(), os.getegid()))
-        taken = self._take_over(point, handed) if handed is not None else None
+        taken = go_on(self.overlay, handed, point) if handed is not None else None
         upper.clean(node.real for node in self.overlay.opened if node.orphan)
         if taken is None and stands_in:
             os._exit(0)  # it was unmounted meanwhile
@@ -119,14 +118,6 @@ class _Served:
             from fuse_mount.mfusepy_engine import MfusepyEngine
 
             self.engine = MfusepyEngine(self.overlay, point)
-
-    def _take_over(self, point: Path, handed: Handed) -> Taken | None:
-        held = Held(handed.held)
-        if held.minor and is_mounted(point):
-            return take_over(self.overlay, handed.device, held)
-        held.close()
-        os.close(handed.device)
-        return None
 
     def _stand_in(self, handed: Handed) -> None:
         served = _Served(*self._asked, handed)

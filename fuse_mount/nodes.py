@@ -95,6 +95,7 @@ class File:
     __slots__ = (
         "aliases",
         "backing",
+        "became",
         "fd",
         "gone",
         "ino",
@@ -139,6 +140,8 @@ class File:
         """Open handles through which it can be mapped and changed without the mount's knowledge."""
         self.backing = 0
         """The engine's registration of the file behind it; 0: none."""
+        self.became: File | None = None
+        """The upper file that took its name when its attributes were changed while its handles could not change."""
         self.gone = False
         """Whether no name leads to it any more."""
         self.orphan = False
@@ -189,6 +192,10 @@ class Holding(Protocol):
 
     def move(self, node: Node, to: Folder, name: bytes) -> None:
         """A node is about to be renamed: until the next word of it, it has either name."""
+        ...
+
+    def exchanges(self, real: int, to: Folder, name: bytes) -> None:
+        """The upper entry `real` is about to be exchanged with the one at a name."""
         ...
 
     def drop(self, ino: int) -> None:

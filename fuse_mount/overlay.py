@@ -54,6 +54,8 @@ class Overlay:
         """Files that somebody has open for writing."""
         self.before_copy_up: Callable[[File], None] = lambda node: None
         """The engine's say before a lower file becomes an upper one; ESTALE makes the caller look it up again."""
+        self.is_bound: Callable[[File], bool] = lambda node: False
+        """Whether the engine can't let a lower file become an upper one now."""
         self.lost_setid: Callable[[File], None] = lambda node: None
         """Tells the engine that a file has lost set-id bits which whoever asked still believes in."""
 
@@ -109,8 +111,13 @@ class Overlay:
         lower = self.lower_of(folder)
         return None if lower is None else self.lower.child(lower, name)
 
-    def lookup(self, folder: Folder, name: bytes, listed: LowerRef | None = None) -> Node | None:
-        """The entry of a name; None if the view shows none.  `listed`: where a listing just found it in the lower."""
+    def lookup(
+        self, folder: Folder, name: bytes, listed: LowerRef | None = None, but_upper: bool = False
+    ) -> Node | None:
+        """The entry of a name; None if the view shows none.
+
+        `listed`: where a listing just found it in the lower.  `but_upper`: whoever asks will see what is in the upper.
+        """
         node = folder.children.get(name)
         if node is not None:
             return node
@@ -121,7 +128,7 @@ class Overlay:
         if listed is not None and folder.listed_in == self.epoch:
             return self._lower_node(folder, name, listed)
         path = folder.path_of(name)
-        if folder.upper:
+        if folder.upper and not but_upper:
             found = self.upper.stat(path)
             if found is not None:
                 if stat.S_ISDIR(found.st_mode):
@@ -170,6 +177,9 @@ class Overlay:
             return self._folder_attr(node)
         if node.low is not None:
             low = node.low
+            if node.became is not None:
+                # Who has it open reads what it was.
+                return self.attr(node.became)._replace(ino=node.number, size=low.size, blocks=(low.size + 511) >> 9)
             return Attr(
                 node.number,
                 low.mode,
@@ -358,6 +368,22 @@ class Overlay:
         node.low, node.real = None, real
         self.nodes.by_real[real] = node
         self.nodes.renamed(node)
+
+    def upper_of(self, node: File) -> File:
+        """The upper file whose attributes are a node's from now on: the node, unless it is bound to stay as it is."""
+        if node.became is not None:
+            return node.became
+        if node.low is None or node.gone or not self.is_bound(node):
+            self.copy_up(node)
+            return node
+        parent, name = node.parent, node.name
+        self.detach(node)
+        twin = self.need(parent, name)
+        assert isinstance(twin, File)
+        self.copy_up(twin)
+        twin.lookups += 1  # the old node's, until that is forgotten
+        node.became = twin
+        return twin
 
     def hold_open(self) -> None:
         """Before a switch: from now on the blobs of open files may go, so they are opened for good."""

@@ -249,6 +249,8 @@ def _exchange(overlay: Overlay, a: Node, folder: Folder, name: bytes, b: Node, t
     real = overlay.upper.real(a_path)
     overlay.nodes.renames(a, to, new)
     overlay.nodes.renames(b, folder, name)
+    if overlay.nodes.held is not None:
+        overlay.nodes.held.exchanges(real, to, new)
     overlay.log.attempt(b_path, real, changes, lambda: overlay.upper.rename(a_path, b_path, Rename.EXCHANGE))
     folder.children[name], to.children[new] = b, a
     overlay.added(folder, name)

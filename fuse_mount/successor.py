@@ -3,13 +3,20 @@
 All else is found again by name, under the same numbers.
 """
 
+import logging
+import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 from fuse_mount.entries import drop_orphan
-from fuse_mount.held import Held, HeldFile
+from fuse_mount.handover import Handed
+from fuse_mount.held import Held, HeldFile, HeldFolder
+from fuse_mount.kernel.mount import is_mounted
 from fuse_mount.nodes import File, Folder
 from fuse_mount.overlay import Overlay
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +35,26 @@ _DEPTH = 4096
 """More folders above one another than a path can have: the table is damaged."""
 
 
+def go_on(overlay: Overlay, handed: Handed, point: Path) -> Taken | None:
+    """Go on with a mount whose process died; one that is gone, or whose table can't be read, is let go."""
+    try:
+        held = Held(handed.held)
+    except ValueError:
+        _log.warning("%s: what the last process held can't be read; the folder is mounted anew", point)
+        os.close(handed.held)
+    else:
+        if held.minor and is_mounted(point):
+            return take_over(overlay, handed.device, held)
+        held.close()
+    os.close(handed.device)
+    return None
+
+
 def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
     """Make the nodes that `held` tells of, and write down in it from now on."""
     nodes = overlay.nodes
     nodes.held = None  # nothing here is news
+    held.exchanged = _has_exchanged(overlay, held)
     for ino in held.folders:
         # From the top down: folders may lie deeper than calls may.
         chain = [ino]
@@ -53,6 +76,23 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
     return Taken(device, held, folders)
 
 
+def _has_exchanged(overlay: Overlay, held: Held) -> bool:
+    """Whether the exchange that was under way was carried out: its first entry is at the second one's place."""
+    if held.exchange is None:
+        return False
+    parent_ino, name, real = held.exchange
+    parent = _folder(overlay, held, parent_ino, _DEPTH)
+    return parent is not None and not parent.gone and overlay.upper.real(parent.path_of(name)) == real
+
+
+def _places(held: Held, ino: int, record: HeldFolder | HeldFile) -> list[tuple[int, bytes]]:
+    """Where a node may be, the likelier place first: after an exchange something is at either."""
+    places = [(record.parent, record.name)] if not record.gone else []
+    if ino in held.moves:
+        places.insert(0 if held.exchanged else len(places), held.moves[ino])
+    return places
+
+
 def _folder(overlay: Overlay, held: Held, ino: int, depth: int) -> Folder | None:
     nodes = overlay.nodes
     known = nodes.by_ino.get(ino)
@@ -61,10 +101,7 @@ def _folder(overlay: Overlay, held: Held, ino: int, depth: int) -> Folder | None
     record = held.folders.get(ino)
     if record is None or depth == 0:
         return None
-    places = [(record.parent, record.name)] if not record.gone else []
-    if ino in held.moves:
-        places.append(held.moves[ino])
-    for parent_ino, name in places:
+    for parent_ino, name in _places(held, ino, record):
         parent = _folder(overlay, held, parent_ino, depth - 1)
         if parent is not None and not parent.gone and name not in parent.children:
             folder = Folder(ino, parent, name, False)
@@ -85,10 +122,7 @@ def _file(overlay: Overlay, held: Held, ino: int, record: HeldFile) -> None:
     nodes = overlay.nodes
     node = File(ino, nodes.root, record.name, record.low, record.real, record.number)
     node.gone = True
-    places = [(record.parent, record.name)] if not record.gone else []
-    if ino in held.moves:
-        places.append(held.moves[ino])
-    for parent_ino, name in places:
+    for parent_ino, name in _places(held, ino, record):
         parent = _folder(overlay, held, parent_ino, _DEPTH)
         if parent is not None and not parent.gone and _is_there(overlay, node, parent, name):
             node.parent, node.name, node.gone = parent, name, False

@@ -6,7 +6,6 @@ the base), `staging/`, `update.json` while an update is under way, and `lock`.
 
 import contextlib
 import fcntl
-import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +14,6 @@ from typing import Protocol
 
 from fuse_mount import observe
 from fuse_mount.handover import Handed, claim
-from fuse_mount.held import Held
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
@@ -25,7 +23,7 @@ from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
 from fuse_mount.stand_in import serve_until_relieved
-from fuse_mount.successor import Taken, take_over
+from fuse_mount.successor import Taken, go_on
 from fuse_mount.switch import Stale
 from fuse_mount.update import Outcome, Updating
 from fuse_mount.upper import Upper
@@ -33,8 +31,6 @@ from syncd.blobs import Snapshot
 from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.view import Mine, Step, Update, View
-
-_log = logging.getLogger(__name__)
 
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
@@ -118,7 +114,7 @@ class OverlayView:
             if self.base is not None:
                 self._show(snapshots(self.base))
             if handed is not None:
-                self._taken = self._take_over(handed)
+                self._taken = go_on(self._overlay, handed, self.root)
             self._finish_interrupted()
             self._upper.clean(node.real for node in self._overlay.opened if node.orphan)
             if self._taken is not None:
@@ -270,18 +266,6 @@ class OverlayView:
         if self._engine is not None:
             self._engine.nudge(outcome.stale)
         return outcome
-
-    def _take_over(self, handed: Handed) -> Taken | None:
-        """Go on with a mount whose process died; one that is gone, or of another place, is let go."""
-        try:
-            held = Held(handed.held)
-            if self.base is not None and held.minor and is_mounted(self.root):
-                return take_over(self._overlay, handed.device, held)
-            held.close()
-        except ValueError:
-            _log.warning("%s: what the last process held can't be read; the folder is mounted anew", self.root)
-        os.close(handed.device)
-        return None
 
     def stand_in(self, handed: Handed) -> None:
         """In a child of the process that died: serve its mount until somebody else does."""

@@ -6,6 +6,7 @@ again.  What can't be done twice is answered as it was the first time.
 
 import errno
 import os
+from collections.abc import Iterable
 
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.protocol import Op
@@ -16,16 +17,24 @@ _ONCE = {Op.UNLINK, Op.RMDIR, Op.RENAME, Op.RENAME2, Op.SETXATTR, Op.REMOVEXATTR
 _GONE = {Op.UNLINK: errno.ENOENT, Op.RMDIR: errno.ENOENT, Op.RENAME: errno.ENOENT, Op.RENAME2: errno.ENOENT}
 _GONE |= {Op.REMOVEXATTR: errno.ENODATA}
 """What is answered if it was done, but not yet noted as done."""
+_OPENING = {Op.OPEN, Op.CREATE, Op.TMPFILE}
+"""What opens a file; the flags come first in all of them."""
 _MADE = {Op.MKDIR, Op.MKNOD, Op.SYMLINK, Op.LINK}
 
 
-def carry_out_again(request: Request, done: bool, handler: Handler, look_up: Handler, close: Handler) -> Reply:
-    """Answer a request that was begun before (`done`: and ended); `look_up` and `close` are the ordinary handlers."""
+def carry_out_again(
+    request: Request, done: bool, opened: Iterable[int], handler: Handler, look_up: Handler, close: Handler
+) -> Reply:
+    """Answer a request that was begun before (`done`: and ended).
+
+    `opened`: what it opened then; `look_up` and `close` are the ordinary handlers.
+    """
     op = Op(request.op)
     if done and op in _ONCE:
         return b""
-    if done and op is Op.OPEN:
-        _close_first(request, request.node, p.OPEN_IN.unpack_from(request.body)[0], close)
+    if op in _OPENING:
+        for ino in opened:
+            _close_first(request, ino, p.OPEN_IN.unpack_from(request.body)[0], close)
     try:
         return handler(request)
     except OSError as error:
@@ -34,16 +43,12 @@ def carry_out_again(request: Request, done: bool, handler: Handler, look_up: Han
         if error.errno == errno.EEXIST and op in _MADE:
             return look_up(_named(request, _name_at(op)))
         if error.errno == errno.EEXIST and op is Op.CREATE:
-            return _open_made(request, done, handler, look_up, close)
+            return _open_made(request, handler)
         raise
 
 
-def _open_made(request: Request, done: bool, handler: Handler, look_up: Handler, close: Handler) -> Reply:
+def _open_made(request: Request, handler: Handler) -> Reply:
     flags, *rest = p.CREATE_IN.unpack_from(request.body)
-    if done:
-        found = look_up(_named(request, p.CREATE_IN.size))
-        if isinstance(found, bytes):
-            _close_first(request, p.ENTRY_HEAD.unpack_from(found)[0], flags, close)
     body = p.CREATE_IN.pack(flags & ~os.O_EXCL, *rest) + bytes(request.body[p.CREATE_IN.size :])
     return handler(_with(request, memoryview(body)))
 

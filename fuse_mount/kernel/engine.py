@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -67,7 +68,10 @@ class KernelEngine:
             self.session.inval_inode(folder)
 
     def nudge(self, stale: Stale) -> None:
-        """Let programs that watch folders know of what a switch changed.  Not under the overlay's lock."""
+        """Let programs that watch folders know of what a switch changed; the switch does not wait for it."""
+        threading.Thread(target=self._nudge, args=(stale,), name="fuse-nudge", daemon=True).start()
+
+    def _nudge(self, stale: Stale) -> None:
         device = device_of(self.point)
         folders = watched(device) & {parent for parent, _ in stale.names} if device is not None else set()
         if not folders:

@@ -10,12 +10,12 @@ So the kind is decided when an inode has no handle, from what does not change wh
 import errno
 import logging
 import os
-import queue
 import stat
-import threading
+from functools import partial
 
 from fuse_mount import content
 from fuse_mount.held import Held
+from fuse_mount.kernel.later import Later
 from fuse_mount.kernel.protocol import OPEN_OUT, Open
 from fuse_mount.kernel.registration import Registrar
 from fuse_mount.kernel.session import Session
@@ -48,18 +48,22 @@ class Opening:
         self._held = held
         self.passthrough = False
         overlay.before_copy_up = self._before_copy_up
+        overlay.is_bound = self._is_bound
         overlay.lost_setid = self._lost_setid
         self._session: Session | None = None
         self._registrar: Registrar | None = None
         self._distrusted: set[File] = set()
-        self._stale: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._teller: threading.Thread | None = None
+        self._later = Later()
 
     def begin(self, session: Session, passthrough: bool) -> None:
         """The kernel can do it; whether we may shows at the first try."""
         self._session = session
         self._registrar = Registrar(session.fd)
         self.passthrough = passthrough
+
+    def end(self) -> None:
+        """The conversation is over, and its descriptor about to be closed."""
+        self._later.end()
 
     def open(self, node: File, flags: int, caller: int = 0) -> bytes:
         """Open, and answer the kernel."""
@@ -161,14 +165,16 @@ class Opening:
 
     def _unregister(self, node: File) -> None:
         if node.backing and self._registrar is not None:
-            try:
-                self._registrar.close(node.backing)
-            except OSError as error:
-                _log.debug("closing a registration: %s", error)
+            # The last of a removed file goes with it: the disk frees its blocks, which is not for the next caller
+            # to wait for.
+            self._later.do(partial(_close_registration, self._registrar, node.backing))
             node.backing = 0
 
+    def _is_bound(self, node: File) -> bool:
+        return node.io == PASSTHROUGH and node.opens > 0
+
     def _before_copy_up(self, node: File) -> None:
-        if node.io == PASSTHROUGH and node.opens:
+        if self._is_bound(node):
             self._rebind(node)
         self._unregister(node)
 
@@ -182,12 +188,12 @@ class Opening:
         self._tell_later(node.ino)
 
     def _tell_later(self, ino: int) -> None:
-        if self._teller is None:
-            self._teller = threading.Thread(target=self._tell, name="fuse-notify", daemon=True)
-            self._teller.start()
-        self._stale.put(ino)
-
-    def _tell(self) -> None:
         assert self._session is not None
-        while not self._session.ended.is_set():
-            self._session.inval_inode(self._stale.get(), -1)
+        self._later.do(partial(self._session.inval_inode, ino, -1))
+
+
+def _close_registration(registrar: Registrar, number: int) -> None:
+    try:
+        registrar.close(number)
+    except OSError as error:
+        _log.debug("closing a registration: %s", error)

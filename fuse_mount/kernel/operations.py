@@ -10,7 +10,7 @@ from fuse_mount.content import NewAttr
 from fuse_mount.held import Held
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.again import carry_out_again
-from fuse_mount.kernel.opening import FOREVER, Opening
+from fuse_mount.kernel.opening import CACHED, FOREVER, Opening
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
 from fuse_mount.nodes import Attr, File, Node
@@ -35,6 +35,7 @@ class KernelOperations:
         """Handlers run on the session's thread, under the overlay's lock."""
         self.overlay = overlay
         self.opening = Opening(overlay, held)
+        self._held = held
         self._ext_xattr = False
         self.handlers: dict[int, Handler] = {
             Op.LOOKUP: self._lookup,
@@ -78,9 +79,14 @@ class KernelOperations:
         self._ext_xattr = bool(agreement.flags & p.Init.SETXATTR_EXT)
         self.opening.begin(session, agreement.passthrough)
 
+    def end(self) -> None:
+        """Nothing is asked any more."""
+        self.opening.end()
+
     def again(self, request: Request, done: bool) -> Reply:
         """See `again`."""
-        return carry_out_again(request, done, self.handlers[request.op], self._lookup, self._release)
+        opened, self._held.opened = self._held.opened, set()
+        return carry_out_again(request, done, opened, self.handlers[request.op], self._lookup, self._release)
 
     # Names
 
@@ -108,6 +114,8 @@ class KernelOperations:
         node = self.overlay.forget(ino, lookups)
         if node is not None:
             self.opening.forgotten(node)
+            if node.became is not None:
+                self._drop(node.became.ino, 1)
 
     def _symlink(self, request: Request) -> Reply:
         name, target, _ = bytes(request.body).split(b"\0", 2)
@@ -215,16 +223,17 @@ class KernelOperations:
         flags, mode, _, more = p.CREATE_IN.unpack_from(request.body)
         name = _name(request.body[p.CREATE_IN.size :])
         folder = self.overlay.nodes.folder(request.node)
-        known = self.overlay.lookup(folder, name)
-        if known is not None:
+        try:
+            node = entries.create(self.overlay, folder, name, mode, _caller(request))
+        except FileExistsError:
             # Somebody else was faster; without O_EXCL that is an open like any other.
+            known = self.overlay.lookup(folder, name)
             if flags & os.O_EXCL or not isinstance(known, File):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                raise
             opened = self.opening.open(known, flags)
             if more & p.OPEN_KILL_SUIDGID:
                 content.set_attr(self.overlay, known, _DROP_SETID)
             return [self._entry(known), opened]
-        node = entries.create(self.overlay, folder, name, mode, _caller(request))
         opened = self.opening.open(node, flags & ~os.O_TRUNC)
         return [self._entry(node), opened]
 
@@ -275,7 +284,10 @@ class KernelOperations:
 
     def _lseek(self, request: Request) -> Reply:
         _, offset, whence, _ = p.LSEEK_IN.unpack_from(request.body)
-        return p.LSEEK_OUT.pack(content.seek(self.overlay, self.overlay.nodes.file(request.node), offset, whence))
+        node = self.overlay.nodes.file(request.node)
+        # What was written through a map may still be the kernel's alone, in what the disk takes for a hole.
+        unsure = node.io == CACHED and node.writers > 0
+        return p.LSEEK_OUT.pack(content.seek(self.overlay, node, offset, whence, unsure))
 
     def _copy_range(self, request: Request) -> Reply:
         _, at, to_node, _, to, length, _ = p.COPY_IN.unpack_from(request.body)

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import socket
+import threading
 from pathlib import Path
 
 from fuse_mount.kernel.protocol import BACKING_CLOSE, BACKING_MAP, BACKING_OPEN
@@ -39,6 +40,8 @@ class Registrar:
         """The mount's descriptor stays the caller's."""
         self._device = device
         self._broker: socket.socket | None = None
+        self._lock = threading.Lock()
+        """Held from a question to its answer: registrations are closed by another thread than the one that opens."""
 
     def register(self, file: int) -> int:
         """A registration's number.  OSError if it can't be had, now or ever."""
@@ -74,8 +77,9 @@ class Registrar:
     def _ask(self, words: bytes, *fds: int) -> int:
         assert self._broker is not None
         try:
-            socket.send_fds(self._broker, [words], fds)
-            answer = self._broker.recv(8)
+            with self._lock:
+                socket.send_fds(self._broker, [words], fds)
+                answer = self._broker.recv(8)
         except OSError:
             # An answer that comes late must not be taken for another question's.
             with contextlib.suppress(OSError):

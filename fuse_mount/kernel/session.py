@@ -105,6 +105,10 @@ class Operations(Protocol):
         """Called once, before the first request."""
         ...
 
+    def end(self) -> None:
+        """Called once, after the last request."""
+        ...
+
     def again(self, request: "Request", done: bool) -> "Reply":
         """Answer a request that a predecessor had begun (`done`: and carried out) when it died."""
         ...
@@ -129,7 +133,7 @@ class Session:
         self._lock = lock
         self._stack_depth = stack_depth
         self._held = held
-        self._begun, self._done = held.doing & ~RESENT, held.done
+        self._begun, self._done = held.doing & ~RESENT, held.done or held.exchanged
         self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
 
     def start(self) -> None:
@@ -162,6 +166,8 @@ class Session:
         self._tell(Notify.INC_EPOCH, b"")
 
     def _tell(self, code: Notify, body: bytes) -> None:
+        if self.ended.is_set():
+            return
         try:
             os.write(self.fd, OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0) + body)
         except OSError as error:
@@ -181,6 +187,7 @@ class Session:
         finally:
             self.ended.set()
             self.ready.set()
+            self._operations.end()
             os.close(self.fd)
 
     def _serve_one(self, buffer: mmap.mmap, view: memoryview, request: Request) -> bool:

@@ -273,6 +273,44 @@ def test_allocation_and_holes(home: Path, engine: str) -> None:
             assert os.lseek(held.fileno(), 0, os.SEEK_HOLE) == 0
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o4755], ids=["plain", "never handed to the disk's file"])
+def test_what_was_written_through_a_map_is_no_hole(home: Path, mode: int) -> None:
+    (home / "sparse").touch()
+    os.chmod(home / "sparse", mode)
+    with open(home / "sparse", "r+b", buffering=0) as held:
+        os.ftruncate(held.fileno(), 1 << 20)
+        with mmap.mmap(held.fileno(), 1 << 20) as pages:
+            pages[512 << 10] = 1
+            assert os.lseek(held.fileno(), 0, os.SEEK_DATA) <= 512 << 10
+            assert os.lseek(held.fileno(), 512 << 10, os.SEEK_HOLE) > 512 << 10
+            assert os.lseek(held.fileno(), 0, os.SEEK_HOLE) <= 1 << 20
+        with pytest.raises(OSError) as caught:
+            os.lseek(held.fileno(), 1 << 20, os.SEEK_DATA)
+    assert code_of(caught) == errno.ENXIO
+
+
+def test_attributes_can_be_changed_through_whatever_reads_a_file(home: Path, student: Mounted) -> None:
+    before = os.stat(home / "big.bin").st_ino
+    with open(home / "big.bin", "rb") as held, open(home / "big.bin", "rb") as other:
+        os.fchmod(held.fileno(), 0o600)
+        os.utime(held.fileno(), ns=(1, 2_000_000_000))
+        os.setxattr(held.fileno(), "user.note", b"mine")
+        os.fchmod(other.fileno(), 0o640)
+        for found in (os.fstat(held.fileno()), os.stat(home / "big.bin")):
+            assert (found.st_mode & 0o777, found.st_mtime_ns, found.st_size) == (0o640, 2_000_000_000, len(BIG))
+        assert os.fstat(held.fileno()).st_ino == before
+        assert os.getxattr(held.fileno(), "user.note") == os.getxattr(home / "big.bin", "user.note") == b"mine"
+        with open(home / "big.bin", "ab") as more:
+            more.write(b"more")
+        assert held.read(len(BIG)) == BIG
+        os.removexattr(held.fileno(), "user.note")
+        assert os.listxattr(home / "big.bin") == []
+        os.rename(home / "big.bin", home / "large.bin")
+        os.fchmod(held.fileno(), 0o644)
+        assert os.stat(home / "large.bin").st_mode & 0o777 == 0o644
+    assert (home / "large.bin").read_bytes() == BIG + b"more"
+
+
 def test_copy_file_range(home: Path) -> None:
     with open(home / "big.bin", "rb") as source, open(home / "README.md", "r+b") as target:
         done = 0

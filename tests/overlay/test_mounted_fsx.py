@@ -300,9 +300,6 @@ class Story:
         if at >= len(self.known) or handle.is_old:
             return
         self.say(f"seek data and holes from {at}")
-        for mapping in self.mappings:
-            # The kernel asks for holes without writing back first what was written through a map.
-            mapping.pages.flush()
         try:
             data = os.lseek(handle.fd, at, os.SEEK_DATA)
         except OSError as error:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,9 @@ from made_commits import Store
 from mounted import Mounted
 
 from fuse_mount.kernel.mount import is_dead, is_mounted
+from fuse_mount.kernel.operations import KernelOperations
+from fuse_mount.kernel.session import Reply
+from fuse_mount.syscalls import Rename, renameat2
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
 
@@ -274,3 +277,77 @@ def test_a_view_that_is_closed_in_order_leaves_nobody(store: Store, tmp_path: Pa
     mounted.close()
     assert not is_mounted(mounted.root)
     assert not _serving(mounted)
+
+
+DYING = ["_open", "_create", "_tmpfile", "_rename2"]
+
+
+@pytest.fixture
+def dies(monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path) -> Iterator[tuple[Mounted, Path]]:
+    """A folder whose process dies after it carried out, and before it answers, once a file is there."""
+    trigger = tmp_path / "die"
+    for name in DYING:
+        monkeypatch.setattr(KernelOperations, name, _dying(getattr(KernelOperations, name), trigger))
+    student = Mounted(store, tmp_path, "kernel")
+    student.switch(COURSE)
+    yield student, trigger
+    student.close()
+
+
+def _dying(handler: Callable[..., Reply], trigger: Path) -> Callable[..., Reply]:
+    def carry_out(*arguments: object) -> Reply:
+        reply = handler(*arguments)
+        if trigger.exists():
+            trigger.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reply
+
+    return carry_out
+
+
+OPENS = {
+    "open": lambda home: os.open(home / "a.txt", os.O_RDWR),
+    "create": lambda home: os.open(home / "new.txt", os.O_RDWR | os.O_CREAT, 0o644),
+    "create alone": lambda home: os.open(home / "new.txt", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644),
+    "without a name": lambda home: os.open(home, os.O_RDWR | os.O_TMPFILE, 0o644),
+}
+
+
+@pytest.mark.parametrize("opening", OPENS)
+def test_a_kill_before_an_open_is_answered_leaves_nothing_open(dies: tuple[Mounted, Path], opening: str) -> None:
+    student, trigger = dies
+    trigger.touch()
+    fd = OPENS[opening](student.root)
+    assert not trigger.exists(), "nobody died"
+    student.kill()
+    student.start()
+    os.write(fd, b"x")
+    name = "a.txt" if opening == "open" else "new.txt"
+    assert opening == "without a name" or student.busy(name) == [name]
+    os.close(fd)
+    os.statvfs(student.root)  # a request later, the end of the file is known
+    assert student.busy("a.txt", "new.txt") == []
+    assert not list((student.state / "staging").iterdir()), "something hidden is left"
+
+
+@pytest.mark.parametrize("one, other", [("lab", "own"), ("lab", "a.txt"), ("a.txt", "note.txt")])
+def test_a_kill_before_an_exchange_is_answered_does_not_undo_it(
+    dies: tuple[Mounted, Path], one: str, other: str
+) -> None:
+    student, trigger = dies
+    home = student.root
+    (home / "own" / "deep").mkdir(parents=True)
+    (home / "note.txt").write_text("note")
+    names = [home / one, home / other]
+    held = [os.open(path, os.O_RDONLY) for path in names]
+    before = [os.stat(path).st_ino for path in names]
+    trigger.touch()
+    renameat2(-100, os.fsencode(names[0]), -100, os.fsencode(names[1]), Rename.EXCHANGE)
+    assert not trigger.exists(), "nobody died"
+    student.restart()
+    assert [os.stat(path).st_ino for path in reversed(names)] == before
+    assert [os.fstat(fd).st_ino for fd in held] == before
+    for fd, path in zip(held, reversed(names), strict=True):
+        if path.is_dir():
+            assert os.listdir(fd) == os.listdir(path)
+        os.close(fd)
