@@ -68,3 +68,23 @@ def _parsed(text: str, base: datetime, towards: Towards) -> datetime | None:
 
 def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text[:60])
+
+
+def in_words(moment: datetime, now: datetime) -> str:
+    """A past moment for people, in the zone of `now`: `today 14:03`, `monday 9:00`, `2 Nov 9:00`, `2 Nov 2025`."""
+    moment = moment.astimezone(now.tzinfo)
+    clock = f"{moment.hour}:{moment:%M}"
+    days = (now.date() - moment.date()).days
+    if days == 0:
+        return f"today {clock}"
+    if days == 1:
+        return f"yesterday {clock}"
+    if 1 < days < 7:
+        return f"{_DAYS[moment.weekday()]} {clock}"
+    day = f"{moment.day} {_MONTHS[moment.month - 1]}"
+    return f"{day} {clock}" if moment.year == now.year else f"{day} {moment.year}"
+
+
+# Not strftime's: those words are of the person's locale, and the rest of the sentence is not.
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -24,8 +24,10 @@ MAY_IMPORT = {
         "syncd.webhook",
         "syncd.sd_notify",
     },
+    "syncd/account": {"syncd.core", "syncd.git", "syncd.account"},
     "syncd/publisher": {
         "syncd.core",
+        "syncd.account",
         "syncd.git",
         "syncd.folder",
         "syncd.merge",

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import click
 
+from syncd.account.git_helper import from_git
+from syncd.cli.answer import json_option, say
+from syncd.cli.completion import SyncedFolder
+from syncd.cli.login import ask_for_token, read_token
 from syncd.cli.places import ready_writer, state_folder
+from syncd.cli.progress import progress_bars
 from syncd.cli.publisher_client import NotRunning, ask_publisher
 from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
+from syncd.git.address import parse_address
 from syncd.git.remote import Remote
 from syncd.publisher.add import add_folder
 from syncd.publisher.credentials import Credentials
@@ -22,14 +28,21 @@ from syncd.publisher.service import run_publisher
 @click.option("--branch", help="The branch to follow (default: the remote's own).")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Read the token from a file ('-': standard input).")
 @click.option("--merge", is_flag=True, help="If both hold files already, keep all of both.")
-def add(folder: Path, remote: str, branch: str | None, token_file: Path | None, merge: bool) -> None:
+@json_option
+def add(folder: Path, remote: str, branch: str | None, token_file: Path | None, merge: bool, as_json: bool) -> None:
     """Keep FOLDER in step with the git repository REMOTE."""
     state = state_folder()
-    click.echo(add_folder(state, folder, remote, branch, _token(state, remote, token_file), merge=merge))
+    token = _token(state, remote, token_file)
+    with progress_bars(quiet=as_json) as told:
+        sentence = add_folder(state, folder, remote, branch, token, merge=merge, told=told)
+    added = Registry(state).find(str(folder))
+    say(as_json, sentence, id=added.id, folder=str(added.path), remote=added.remote, branch=added.branch)
+    if as_json:
+        return
     try:
         ask_publisher(state, "GET", "/v1/status")
     except NotRunning:
-        click.echo("Now keep it running: syncd run")
+        click.echo("Now keep it running: syncd run, or once and for all: syncd service install")
 
 
 @click.command()
@@ -47,25 +60,27 @@ def run(ready_file: Path | None) -> None:
 
 
 @click.command()
-@click.argument("folder")
-def pause(folder: str) -> None:
+@click.argument("folder", type=SyncedFolder())
+@json_option
+def pause(folder: str, as_json: bool) -> None:
     """Stop syncing FOLDER for a while; saves are kept and published later."""
     _steer(folder, "pause", {})
-    click.echo(f"Paused {folder}.")
+    say(as_json, f"Paused {folder}.", folder=folder)
 
 
 @click.command()
-@click.argument("folder")
+@click.argument("folder", type=SyncedFolder())
 @click.option(
     "--keep",
     type=click.Choice(["both", "mine", "theirs"]),
     default="both",
     help="If folder and remote disagree: whose files stay (default: both).",
 )
-def resume(folder: str, keep: str) -> None:
+@json_option
+def resume(folder: str, keep: str, as_json: bool) -> None:
     """Go on syncing FOLDER: after a pause, or when it says that it needs you."""
     _steer(folder, "resume", {"keep": keep})
-    click.echo(f"Syncing {folder} again.")
+    say(as_json, f"Syncing {folder} again.", folder=folder)
 
 
 def _steer(folder: str, what: str, body: dict[str, str]) -> None:
@@ -81,30 +96,24 @@ def _steer(folder: str, what: str, body: dict[str, str]) -> None:
 
 
 def _token(state: Path, remote: str, token_file: Path | None) -> str | None:
-    """The token to use: given by file, stored already, or asked for once where the remote wants one."""
+    """The token to use: given by file, stored already, git's own, or asked for once where the remote wants one."""
     if token_file is not None:
-        return _read_token(token_file)
-    if Credentials(state).asker(remote)() is not None or not remote.startswith(("http://", "https://")):
+        return read_token(token_file)
+    credentials = Credentials(state)
+    if credentials.token(remote) is not None or not remote.startswith(("http://", "https://")):
         return None
-    if _may_push_without(remote) or not sys.stdin.isatty():
+    if _may_push(remote, None):
         return None
-    click.echo("The remote wants a token that may write (on GitHub: fine-grained, Contents: read and write).")
-    given: str = click.prompt("Token", hide_input=True, default="", show_default=False)
-    return given.strip() or None
+    if _may_push(remote, gits := from_git(parse_address(remote))) and gits:
+        credentials.use_git(remote)
+        return None
+    if not sys.stdin.isatty():
+        return None
+    return ask_for_token(parse_address(remote).host)
 
 
-def _may_push_without(remote: str) -> bool:
+def _may_push(remote: str, token: str | None) -> bool:
     try:
-        return Remote(remote, lambda: None).may_push()
+        return Remote(remote, lambda: token).may_push()
     except NeedsUser:
         return False
-
-
-def _read_token(path: Path) -> str:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text()
-    except OSError as problem:
-        raise NeedsUser(f"The token file {path} can't be read ({problem.strerror}); check its path.") from problem
-    if not text.strip():
-        raise NeedsUser(f"The token file {path} is empty; put the token into it.")
-    return text.strip()

@@ -1,6 +1,7 @@
 """The group of commands, each loaded when it is called, and the one place where errors become sentences."""
 
 import importlib
+import json
 import sys
 
 import click
@@ -18,6 +19,11 @@ _COMMANDS = {
     "resume": "syncd.cli.folders",
     "versions": "syncd.cli.versions",
     "restore": "syncd.cli.versions",
+    "log": "syncd.cli.log",
+    "login": "syncd.cli.login",
+    "logout": "syncd.cli.login",
+    "config": "syncd.cli.config",
+    "completion": "syncd.cli.completion",
     "node": "syncd.cli.node",
     "agent": "syncd.cli.student",
     "update": "syncd.cli.student",
@@ -56,7 +62,7 @@ def main() -> None:
     Exit status: 0 done, 1 something is wrong (one sentence on stderr), 2 the command itself is wrong, 130 Ctrl-C.
     """
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="syncd", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -65,6 +71,8 @@ def main() -> None:
     except SyncError as error:
         # A command is over when it fails; only the daemons try again by themselves.
         sentence = str(error).replace("we try again by ourselves", "try again in a while")
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": sentence}))
         click.echo(f"{click.style('syncd:', fg='red')} {sentence}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

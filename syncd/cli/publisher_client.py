@@ -13,7 +13,9 @@ class NotRunning(NeedsUser):
     """No publisher serves this state folder."""
 
 
-def ask_publisher(state: Path, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask_publisher(
+    state: Path, method: str, path: str, body: dict[str, Any] | None = None, *, within_s: float = 10.0
+) -> dict[str, Any]:
     """One request to the publisher's control.  NotRunning, or NeedsUser with its own sentence."""
     try:
         control = json.loads((state / "control.json").read_text())
@@ -25,7 +27,7 @@ def ask_publisher(state: Path, method: str, path: str, body: dict[str, Any] | No
         )
         # Loopback only: a proxy of the environment must not see the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=within_s) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except urllib.error.HTTPError as problem:

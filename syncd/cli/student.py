@@ -8,6 +8,7 @@ import click
 
 from syncd.agent.control import ask_agent
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
+from syncd.cli.answer import json_option, say
 from syncd.cli.places import ready_writer, state_folder, store_folder
 from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
@@ -59,9 +60,10 @@ def mount(course: str, folder: Path, socket: Path | None, quiet_s: float, ready_
 
 @click.command()
 @click.argument("course", required=False)
-def update(course: str | None) -> None:
+@json_option
+def update(course: str | None, as_json: bool) -> None:
     """Merge now what waits for a file to be closed (of COURSE, or of all)."""
-    click.echo(ask_agent(state_folder() / "agent", "update", {"course": course})["sentence"])
+    say(as_json, ask_agent(state_folder() / "agent", "update", {"course": course})["sentence"])
 
 
 def _followed(text: str) -> FollowedCourse:

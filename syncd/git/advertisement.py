@@ -39,8 +39,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def authorization(token: str) -> str:
-    """The header's value; hosts take a token as the password of any user name."""
-    return "Basic " + base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    """The header's value.  Hosts take a token as the password of any user name; `user:password` is sent as it is."""
+    pair = token if ":" in token else f"x-access-token:{token}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
 def advertised(address: Address, service: str, token: str | None, timeout_s: float) -> Advertisement:

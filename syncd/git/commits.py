@@ -19,6 +19,7 @@ from pygit2.enums import ObjectType
 
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
+from syncd.core.progress import Progress, Told, nobody
 from syncd.git.pack import BLOB, TREE, Bulk, object_id
 from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
 
@@ -64,6 +65,9 @@ class History:
         """Open it, or create it empty.  Stop if it can't be read."""
         self.path = path
         self._bulk: Bulk | None = None
+        self._stored = 0
+        self.told: Told = nobody
+        """Hears of each content that is stored."""
         self._recent = RecentTrees(self.items)
         try:
             if (path / "HEAD").exists():
@@ -110,6 +114,8 @@ class History:
 
     def store(self, source: BinaryIO) -> BlobId:
         """Keep a content; its id.  Holds at most a few MB of it in memory."""
+        self._stored += 1
+        self.told(Progress("Reading files", self._stored, None, "files"))
         start = source.read(_SMALL + 1)
         if len(start) <= _SMALL:
             return self.store_bytes(start)

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from syncd.core import transfer
 from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
+from syncd.core.progress import Told, nobody, of_transfer
 from syncd.core.safety import Vanishing
-from syncd.git.commits import author_of_this_machine, is_branch_name
+from syncd.git.commits import is_branch_name
 from syncd.git.remote import Behind, Remote
 from syncd.publisher.commit import Safety, commit
 from syncd.publisher.credentials import Credentials
@@ -16,6 +18,7 @@ from syncd.publisher.local import Local
 from syncd.publisher.look import Looked, look_everywhere
 from syncd.publisher.one_daemon import FolderLock
 from syncd.publisher.registry import Folder, Registry
+from syncd.publisher.settings import author_of
 from syncd.publisher.words import files
 from syncd.publisher.workspace import Workspace
 
@@ -23,14 +26,22 @@ _TRIES = 5
 
 
 def add_folder(
-    state: Path, folder: Path, remote: str, branch: str | None = None, token: str | None = None, *, merge: bool = False
+    state: Path,
+    folder: Path,
+    remote: str,
+    branch: str | None = None,
+    token: str | None = None,
+    *,
+    merge: bool = False,
+    told: Told = nobody,
 ) -> str:
     """Begin to sync a folder; what was done, in a sentence.  Blocks; a SyncError says what is wrong.
 
     Without `branch` the remote's default is taken, or `main` if it is empty.  `token` None: the one
     that is stored for this remote, if any.  A folder and a remote that both hold something else are
     refused unless `merge`: then both sides' files stay (MERGE_SPEC I5).  A publisher that runs takes
-    the folder up by itself.  Nothing is kept of a failed attempt but what the folder holds.
+    the folder up by itself.  Nothing is kept of a failed attempt but what the folder holds.  `told` hears of
+    the first download, of the files that are written, and of the upload.
     """
     registry, credentials = Registry(state), Credentials(state)
     path = Path(os.path.realpath(folder.expanduser()))
@@ -43,9 +54,10 @@ def add_folder(
     id = registry.new_id()
     own = registry.own(id)
     try:
-        here = Workspace(path, own, branch, author_of_this_machine())
+        here = Workspace(path, own, branch, author_of(state))
         try:
-            sentence = _begin(here, there, head, merge)
+            here.history.told = told
+            sentence = _begin(here, there, head, merge, of_transfer(told))
         finally:
             here.close()
         if token:
@@ -101,10 +113,10 @@ def make_folder(path: Path) -> None:
         raise NeedsUser(f"The folder {path} may not be read and written; give yourself the right to, then add it.")
 
 
-def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool) -> str:
+def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, told: transfer.Told) -> str:
     local, history = Local(here), here.history
     if head is not None:
-        head = there.fetch(history.path, here.branch)
+        head = there.fetch(history.path, here.branch, told=told)
     with here:
         looked = _look(here)
         mine = {path: change.now for path, change in looked.edits.items() if change.now is not None}
@@ -118,7 +130,7 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool) -
         notes = tuple(note.sentence for note in taken.notes)
         history.set_agreed(here.branch, head)
     count = sum(1 for _ in history.files(history.tree_id(here.head)))
-    _publish(here, local, there)
+    _publish(here, local, there, told)
     local.remember()
     what = f"{here.folder} is synced with {there.address}, branch {here.branch}: {files(count)}"
     if head is None:
@@ -147,17 +159,17 @@ def _check_same(here: Workspace, mine: Mapping[RelPath, Entry], head: CommitId) 
         )
 
 
-def _publish(here: Workspace, local: Local, there: Remote) -> None:
+def _publish(here: Workspace, local: Local, there: Remote, told: transfer.Told) -> None:
     history = here.history
     for _ in range(_TRIES):
         head = here.head
         if head is None or history.agreed(here.branch) == head:
             return
         try:
-            there.push(history.path, head, here.branch)
+            there.push(history.path, head, here.branch, told=told)
             shown = there.head(here.branch)
         except Behind:
-            shown = there.fetch(history.path, here.branch)
+            shown = there.fetch(history.path, here.branch, told=told)
         if shown is not None and history.has(shown):
             local.take_in(shown)
             if history.contains(here.head, shown):

@@ -14,6 +14,7 @@ from functools import partial
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import CommitId, Entry, RelPath, parents
 from syncd.core.errors import NeedsUser
+from syncd.core.progress import Progress
 from syncd.folder import place
 from syncd.folder.hash import Hashed
 from syncd.folder.observe import observe_file
@@ -87,12 +88,15 @@ class _Bringing:
     def __init__(self, here: Workspace, merge: Merge) -> None:
         self._here, self._merge = here, merge
         self.refused: list[RelPath] = []
+        self._done = 0
 
     def bring(self, wave: _Wave) -> None:
         at_once = len(wave) > _FEW and place.can_flush()
         ready: list[tuple[place.Prepared, Entry, int]] = []
         try:
             for path, entry in wave:
+                self._here.history.told(Progress("Writing files", self._done, len(self._merge.edits), "files"))
+                self._done += 1
                 with self._refusals(path):
                     prepared = self._prepare(path, entry, durable=not at_once)
                     if prepared is not None and entry is not None:

@@ -19,7 +19,7 @@ from syncd.core.links import hub_address
 from syncd.page.app import Page
 from syncd.publisher.conversation import Answer
 from syncd.publisher.inside import Inside
-from syncd.publisher.past import Listed, Past
+from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.state_file import write_private
 
 _UNKNOWN = "There is no folder with this id; `syncd status` lists them."
@@ -33,6 +33,7 @@ class Steered(Protocol):
     def pause(self) -> None: ...  # noqa: D102
     def resume(self, answer: Answer = Answer.BOTH) -> None: ...  # noqa: D102
     async def listing(self, path: RelPath) -> list[Listed]: ...  # noqa: D102
+    async def log(self, path: RelPath | None, limit: int) -> list[Deed]: ...  # noqa: D102
     async def versions(self, path: RelPath) -> list[Past]: ...  # noqa: D102
     async def restore(self, path: RelPath | None, version: str | None) -> str: ...  # noqa: D102
 
@@ -74,6 +75,7 @@ class Control:
                 web.get("/v1/folders/{id}/files", self._files),
                 web.get("/v1/folders/{id}/hub", self._hub),
                 web.post("/v1/folders/{id}/hub", self._hub),
+                web.get("/v1/folders/{id}/log", self._log),
                 web.get("/v1/folders/{id}/versions", self._versions),
                 web.post("/v1/folders/{id}/restore", self._restore),
                 web.post("/v1/page", self._open_page),
@@ -150,6 +152,19 @@ class Control:
             if remote is None or folder.status()["remote"] == remote:
                 folder.hint()
         return web.json_response({}, status=202)
+
+    async def _log(self, request: web.Request) -> web.Response:
+        folder = self._folders().get(request.match_info["id"])
+        if folder is None:
+            return _say(404, _UNKNOWN)
+        limit = request.query.get("limit", "30")
+        if not limit.isdecimal() or not 0 < int(limit) <= 1000:
+            return _say(400, "“limit” is a number from 1 to 1000.")
+        try:
+            found = await folder.log(RelPath(request.query.get("path", "")) or None, int(limit))
+        except SyncError as problem:
+            return _say(409, str(problem))
+        return web.json_response({"log": [asdict(each) for each in found]})
 
     async def _versions(self, request: web.Request) -> web.Response:
         folder = self._folders().get(request.match_info["id"])

@@ -17,6 +17,7 @@ from typing import Any
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
+from syncd.core.progress import Progress
 from syncd.core.retry import Backoff, SleepWatch
 from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
@@ -27,7 +28,7 @@ from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import way_out
-from syncd.publisher.past import Listed, Past
+from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
 from syncd.publisher.watch import Watch
@@ -104,6 +105,11 @@ class FolderSync:
             self._answer = answer
         self.hint()
 
+    async def log(self, path: RelPath | None, limit: int) -> list[Deed]:
+        """What was done, newest first.  NeedsUser while the folder can't be opened."""
+        here = self._opened()
+        return await self._disk.do(past.log, here, path, limit)
+
     async def versions(self, path: RelPath) -> list[Past]:
         """The commits that changed a file, newest first.  NeedsUser while the folder can't be opened."""
         here = self._opened()
@@ -117,9 +123,14 @@ class FolderSync:
     async def restore(self, path: RelPath | None, version: str | None) -> str:
         """See `past.restore`; a sentence."""
         here = self._opened()
-        sentence = await self._disk.do(past.restore, here, self._local, path, version)
-        self._look_again()
-        return sentence
+        try:
+            return await self._disk.do(past.restore, here, self._local, path, version, self._tell)
+        finally:
+            self._now.restoring = None
+            self._look_again()
+
+    def _tell(self, progress: Progress) -> None:
+        self._now.restoring = progress
 
     def _opened(self) -> Workspace:
         if self._here is None:

@@ -1,10 +1,13 @@
 """Earlier versions of the folder's files: every commit made here, or taken in, keeps them."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
+from syncd.core.progress import Progress, Told, nobody
 from syncd.core.settle import Due
 from syncd.folder import place
 from syncd.folder.observe import observe_file
@@ -13,6 +16,7 @@ from syncd.publisher.words import files
 from syncd.publisher.workspace import Workspace, left_out
 
 _FURTHEST = 2_000  # commits looked at
+_NAMED = 20  # files of a commit that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,41 @@ def listing(here: Workspace, path: RelPath) -> list[Listed]:
     return sorted(found, key=lambda each: (not each.folder, each.name.casefold(), each.name))
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One commit for people; `files` names at most twenty of `count`, each with `add`, `update` or `delete`."""
+
+    commit: CommitId
+    time: int
+    author: str
+    message: str
+    count: int
+    files: tuple[tuple[RelPath, str], ...]
+
+
+def log(here: Workspace, path: RelPath | None = None, limit: int = 30) -> list[Deed]:
+    """What was done to the folder, or to a file or folder in it, by whomever; newest first."""
+    history, found = here.history, list[Deed]()
+    for commit in history.log(here.head, _FURTHEST if path else limit):
+        if path:
+            now = history.item(commit.id, path)
+            before = [history.item(parent, path) for parent in commit.parents] or [None]
+            if any(each == now for each in before):
+                continue  # as it was on one of the sides
+        changes = history.changes(commit.parents[0] if commit.parents else None, commit.id)
+        mine = [each for each in sorted(changes) if not path or each == path or each.startswith(f"{path}/")]
+        files = tuple(
+            (each, "add" if changes[each].base is None else "delete" if changes[each].now is None else "update")
+            for each in mine[:_NAMED]
+        )
+        found.append(Deed(commit.id, commit.time, commit.author.name, commit.message.strip(), len(mine), files))
+        if len(found) == limit:
+            break
+    return found
+
+
 def versions(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
-    """The commits that changed a file, newest first."""
+    """The commits that changed a file or folder, newest first."""
     history, found = here.history, list[Past]()
     at = here.head
     for _ in range(_FURTHEST):
@@ -58,19 +95,20 @@ def versions(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
             break
         commit = history.look_up(at)
         before = commit.parents[0] if commit.parents else None
-        now = history.entry(at, path)
-        if now != (history.entry(before, path) if before else None):
+        now = history.item(at, path)
+        if now != (history.item(before, path) if before else None):
             words = commit.message.partition("\n")[0]
             found.append(Past(at, commit.time, commit.author.name, words, now is None))
         at = before
     return found
 
 
-def restore(here: Workspace, local: Local, path: RelPath | None, version: str | None) -> str:
+def restore(here: Workspace, local: Local, path: RelPath | None, version: str | None, told: Told = nobody) -> str:
     """Give a file, a folder or (None) everything back as it was; what that replaces is committed first.
 
-    `version` is a commit's id or its beginning, or `original`: what the remote has.  None: the version of a file
-    before its present one.  NeedsUser if there is no such version.
+    `version` is a commit's id or its beginning, or `original`: what the remote has, or `@` and seconds since 1970:
+    what was here then.  None: the version of a file before its present one.  What came into a folder since then
+    stays.  NeedsUser if there is no such version.
     """
     commit = _chosen(here, path, version)
     wanted = _wanted(here, path, commit)
@@ -80,10 +118,13 @@ def restore(here: Workspace, local: Local, path: RelPath | None, version: str | 
         )
     local.take_up(Due(frozenset(wanted), False, frozenset(wanted)), agreed=True)
     with here:
-        count = sum(_put(here, each, entry) for each, entry in wanted.items())
-    if not count:
+        done = 0
+        for number, (each, entry) in enumerate(wanted.items()):
+            told(Progress("Restoring", number, len(wanted), "files"))
+            done += _put(here, each, entry)
+    if not done:
         return f"{path or 'Everything'} is as it was then already."
-    return f"{path if path in wanted else files(count)} restored; what that replaced is among the versions."
+    return f"{path if path in wanted else files(done)} restored; what that replaced is among the versions."
 
 
 def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> CommitId:
@@ -97,15 +138,31 @@ def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> Commi
         if path is None:
             raise NeedsUser("Say which version of everything: --original for what the remote has.")
         known = versions(here, path)
-        here_now = here.head is not None and history.entry(here.head, path) is not None
+        here_now = here.head is not None and history.item(here.head, path) is not None
         earlier = [each for each in known if not each.gone][1 if here_now else 0 :]
         if not earlier:
             raise NeedsUser(f"“{path}” has no earlier version here.")
         return earlier[0].commit
+    if version.startswith("@"):
+        return _at(here, version[1:])
     found = [each.id for each in history.log(here.head, _FURTHEST) if each.id.startswith(version.lower())]
     if len(found) != 1 or len(version) < 4:
         raise NeedsUser(f"There is no single version {version} here; `syncd versions PATH` lists them.")
     return found[0]
+
+
+def _at(here: Workspace, seconds: str) -> CommitId:
+    """The last commit up to a moment, along what the folder itself went through."""
+    moment = float(seconds) if seconds.replace(".", "", 1).isdigit() else -math.inf
+    at = here.head
+    for _ in count():
+        if at is None:
+            break
+        commit = here.history.look_up(at)
+        if commit.time <= moment:
+            return at
+        at = commit.parents[0] if commit.parents else None
+    raise NeedsUser("Nothing of this folder is kept from so long ago; `syncd log` shows how far back it goes.")
 
 
 def _wanted(here: Workspace, path: RelPath | None, commit: CommitId) -> dict[RelPath, Entry]:

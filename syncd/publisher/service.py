@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from syncd.core.errors import NeedsUser, Stop
-from syncd.git.commits import author_of_this_machine
 from syncd.git.remote import Remote
 from syncd.publisher.control import Control
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.folder_sync import FolderSync, Timing
 from syncd.publisher.one_daemon import FolderLock, SecondDaemon, lock_state
 from syncd.publisher.registry import Folder, Registry
+from syncd.publisher.settings import author_of
 
 _log = logging.getLogger(__name__)
 _USUAL = Timing()
@@ -48,7 +48,6 @@ class _Publisher:
     def __init__(self, registry: Registry, timing: Timing) -> None:
         self._registry, self._timing = registry, timing
         self._credentials = Credentials(registry.state)
-        self._author = author_of_this_machine()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, FolderLock] = {}
         self.folders: dict[str, FolderSync] = {}
@@ -89,7 +88,7 @@ class _Publisher:
         lock.take()
         self._locks[folder.id] = lock
         own = self._registry.own(folder.id)
-        sync = FolderSync(folder, own, remote, self._author, self._timing)
+        sync = FolderSync(folder, own, remote, author_of(self._registry.state), self._timing)
         self.folders[folder.id] = sync
         self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
 

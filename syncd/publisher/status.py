@@ -1,11 +1,12 @@
 """How a folder is doing, as one state and one sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
 from syncd.core.entry import CommitId, RelPath
+from syncd.core.progress import Progress
 from syncd.core.transfer import Transfer
 from syncd.publisher.registry import Folder
 
@@ -50,6 +51,7 @@ class Situation:
     slow_watch: str | None = None
     transfer: Transfer | None = None
     """What is being sent or received just now; written by the network's thread."""
+    restoring: Progress | None = None
     notes: list[str] = field(default_factory=list)
     recent: list[dict[str, Any]] = field(default_factory=list)
 
@@ -105,6 +107,7 @@ def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
         "left_out": [_text(why) for why in list(now.left_out.values())[:100]],
         "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
         "notes": [_text(note) for note in now.notes[-50:]],
+        "restoring": asdict(now.restoring) if now.restoring else None,
         "recent": now.recent,
     }
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from syncd.core.errors import NeedsUser
-from syncd.when import Towards, when
+from syncd.when import Towards, in_words, when
 
 ZONE = ZoneInfo("America/Los_Angeles")
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=ZONE)  # a tuesday
@@ -69,3 +69,18 @@ def test_the_hour_is_that_of_the_day_it_names() -> None:
 def test_without_a_zone_it_is_this_machines() -> None:
     found = when("1 hour ago", NOW)
     assert found == NOW - timedelta(hours=1) and found.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ((2026, 11, 24, 9, 5), "today 9:05"),
+        ((2026, 11, 23, 23, 59), "yesterday 23:59"),
+        ((2026, 11, 18, 9, 0), "wednesday 9:00"),
+        ((2026, 11, 17, 9, 0), "17 Nov 9:00"),
+        ((2025, 12, 31, 9, 0), "31 Dec 2025"),
+        ((2026, 11, 25, 9, 0), "25 Nov 9:00"),
+    ],
+)
+def test_a_moment_is_said_as_people_do(moment: tuple[int, int, int, int, int], words: str) -> None:
+    assert in_words(datetime(*moment, tzinfo=ZONE).astimezone(UTC), NOW) == words
