@@ -13,6 +13,7 @@ from typing import Any, Self
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+TOKEN, READ_TOKEN = "write-token-0815", "read-token-0815"
 
 
 class Person:

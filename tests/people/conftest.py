@@ -2,12 +2,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from commands import Person
+from commands import READ_TOKEN, TOKEN, Person
 from sign_in_host import SignInHost
 
 from syncd.demo.gitserver import GitServer
-
-TOKEN, READ_TOKEN = "write-token-0815", "read-token-0815"
 
 
 @pytest.fixture

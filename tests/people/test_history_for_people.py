@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import Person, one_sentence, wait_until
-from conftest import TOKEN
+from commands import TOKEN, Person, one_sentence, wait_until
 
 from syncd.demo.gitserver import GitServer
 

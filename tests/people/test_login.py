@@ -11,8 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from commands import Person, one_sentence
-from conftest import READ_TOKEN, TOKEN
+from commands import READ_TOKEN, TOKEN, Person, one_sentence
 from sign_in_host import CLIENT_ID, SignInHost
 
 from syncd.demo.gitserver import GitServer
