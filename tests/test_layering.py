@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "syncd.webhook",
     },
     "syncd/page": {"syncd.core", "syncd.page"},
+    "syncd/service": {"syncd.core", "syncd.service"},
     "syncd/agent": {
         "syncd.core",
         "syncd.folder",

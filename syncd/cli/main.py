@@ -23,6 +23,7 @@ _COMMANDS = {
     "login": "syncd.cli.login",
     "logout": "syncd.cli.login",
     "config": "syncd.cli.config",
+    "service": "syncd.cli.service",
     "completion": "syncd.cli.completion",
     "node": "syncd.cli.node",
     "agent": "syncd.cli.student",
