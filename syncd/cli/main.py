@@ -25,7 +25,7 @@ _COMMANDS = {
     "config": "syncd.cli.config",
     "service": "syncd.cli.service",
     "completion": "syncd.cli.completion",
-    "node": "syncd.cli.node",
+    "node": "syncd.cli.node_install",
     "agent": "syncd.cli.student",
     "update": "syncd.cli.student",
     "mount": "syncd.cli.student",
