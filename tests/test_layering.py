@@ -36,6 +36,7 @@ MAY_IMPORT = {
         "syncd.page.asking",
         "syncd.view",
         "syncd.webhook",
+        "syncd.when",
     },
     "syncd/page": {"syncd.core", "syncd.page"},
     "syncd/service": {"syncd.core", "syncd.service"},

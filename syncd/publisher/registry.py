@@ -6,11 +6,22 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import platformdirs
 
 from syncd.core.errors import NeedsUser, Stop
 from syncd.publisher.state_file import locked, private_folder, write_private
+
+
+@dataclass(frozen=True, slots=True)
+class Students:
+    """The branch that students follow, which may lie in another repository than the instructor's."""
+
+    remote: str
+    branch: str
+    way: Literal["live", "release"] = "live"
+    """`live`: every save goes there at once; `release`: only what is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ class Folder:
     paused: bool = False
     hub: str = ""
     """The address of the JupyterHub that the page's links for students lead to."""
+    students: Students | None = None
+    """None: students follow the folder's own branch."""
 
 
 def state_folder() -> Path:
@@ -43,7 +56,7 @@ class Registry:
         """All folders.  Stop if the file can't be read: guessing would forget somebody's folder."""
         try:
             found = json.loads(self._file.read_text(encoding="utf-8"))
-            return tuple(Folder(**{**each, "path": Path(each["path"])}) for each in found["folders"])
+            return tuple(_folder(each) for each in found["folders"])
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, TypeError, KeyError) as problem:
@@ -94,7 +107,18 @@ class Registry:
         """Keep the address of a folder's hub."""
         self._change(lambda folders: tuple(replace(each, hub=hub) if each.id == id else each for each in folders))
 
+    def set_students(self, id: str, students: Students | None) -> None:
+        """Note which branch students follow."""
+        self._change(
+            lambda folders: tuple(replace(each, students=students) if each.id == id else each for each in folders)
+        )
+
     def _change(self, edit: Callable[[tuple[Folder, ...]], tuple[Folder, ...]]) -> None:
         with locked(self.state / "folders.lock"):
             folders = [{**asdict(each), "path": str(each.path)} for each in edit(self.folders())]
             write_private(self._file, json.dumps({"folders": folders}, indent=1))
+
+
+def _folder(noted: dict[str, Any]) -> Folder:
+    students = noted.get("students")
+    return Folder(**{**noted, "path": Path(noted["path"]), "students": Students(**students) if students else None})
