@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "syncd.webhook",
         "syncd.sd_notify",
     },
+    "syncd/guards": {"syncd.core", "syncd.merge", "syncd.guards"},
     "syncd/account": {"syncd.core", "syncd.git", "syncd.account"},
     "syncd/publisher": {
         "syncd.core",
@@ -31,15 +32,14 @@ MAY_IMPORT = {
         "syncd.git",
         "syncd.folder",
         "syncd.merge",
+        "syncd.guards",
         "syncd.publisher",
         "syncd.page.app",
         "syncd.page.asking",
         "syncd.view",
         "syncd.webhook",
-        "syncd.when",
     },
     "syncd/page": {"syncd.core", "syncd.page"},
-    "syncd/service": {"syncd.core", "syncd.service"},
     "syncd/agent": {
         "syncd.core",
         "syncd.folder",
@@ -64,6 +64,8 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "rich": "syncd/cli/",
     "jinja2": ("hub_plugin/", "syncd/page/"),
     "sqlite3": "syncd/folder/statcache.py",
+    "pathspec": "syncd/core/patterns.py",
+    "detect_secrets": "syncd/guards/secrets.py",
     "dateparser": "syncd/when.py",
     "keyring": "syncd/account/keyring_store.py",
 }

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import platformdirs
 
+from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, Stop
+from syncd.core.staff import Allowed
 from syncd.publisher.state_file import locked, private_folder, write_private
 
 
@@ -37,6 +39,8 @@ class Folder:
     """The address of the JupyterHub that the page's links for students lead to."""
     students: Students | None = None
     """None: students follow the folder's own branch."""
+    allowed: tuple[Allowed, ...] = ()
+    """What goes out although a guard would hold it."""
 
 
 def state_folder() -> Path:
@@ -113,6 +117,19 @@ class Registry:
             lambda folders: tuple(replace(each, students=students) if each.id == id else each for each in folders)
         )
 
+    def allow(self, id: str, what: Allowed, allowed: bool = True) -> tuple[Allowed, ...]:
+        """Note that a guard does not hold for a path, or holds again; all that is allowed now."""
+        now: list[tuple[Allowed, ...]] = [()]
+
+        def edit(folder: Folder) -> Folder:
+            if folder.id != id:
+                return folder
+            now[0] = tuple(each for each in folder.allowed if each != what) + ((what,) if allowed else ())
+            return replace(folder, allowed=now[0])
+
+        self._change(lambda folders: tuple(map(edit, folders)))
+        return now[0]
+
     def _change(self, edit: Callable[[tuple[Folder, ...]], tuple[Folder, ...]]) -> None:
         with locked(self.state / "folders.lock"):
             folders = [{**asdict(each), "path": str(each.path)} for each in edit(self.folders())]
@@ -121,4 +138,12 @@ class Registry:
 
 def _folder(noted: dict[str, Any]) -> Folder:
     students = noted.get("students")
-    return Folder(**{**noted, "path": Path(noted["path"]), "students": Students(**students) if students else None})
+    allowed = tuple(Allowed(RelPath(each["path"]), each["guard"]) for each in noted.get("allowed", ()))
+    return Folder(
+        **{
+            **noted,
+            "path": Path(noted["path"]),
+            "students": Students(**students) if students else None,
+            "allowed": allowed,
+        }
+    )

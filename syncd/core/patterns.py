@@ -1,0 +1,78 @@
+"""Files of patterns that lie in folders (`.gitignore` and its like), as one rule.
+
+Semantics of gitignore(5): the last pattern that says anything counts, deeper files count before those
+above, and nothing below an excluded folder comes back.  One pattern is `pathspec`'s business.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+
+from pathspec import GitIgnoreSpec
+
+from syncd.core.entry import RelPath
+
+Lines = Callable[[str], str]
+"""The text of the pattern file that lies in a folder ('' is the top); empty where there is none."""
+
+
+@cache
+def _spec(text: str) -> GitIgnoreSpec | None:
+    """The patterns of one text; a line that is no pattern says nothing, as in git."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        return None
+    good = []
+    for line in lines:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except ValueError:
+            continue
+        good.append(line)
+    return GitIgnoreSpec.from_lines(good)
+
+
+class Patterns:
+    """Whether paths are named by patterns.  `first` count before (that is: weaker than) all files of patterns."""
+
+    def __init__(self, lines: Lines, first: Iterable[str] = ()) -> None:
+        self._lines = lines
+        self._first = _spec("\n".join(first))
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._folders: dict[str, bool] = {"": False}
+
+    def names(self, path: RelPath, folder: bool = False) -> bool:
+        """Whether a path, or a folder above it, is named."""
+        if folder:
+            return self._names_folder(_composed(path))
+        text = _composed(path)
+        return self._names_folder(text.rpartition("/")[0]) or self._says(text, False)
+
+    def _names_folder(self, path: str) -> bool:
+        known = self._folders.get(path)
+        if known is None:
+            known = self._names_folder(path.rpartition("/")[0]) or self._says(path, True)
+            self._folders[path] = known
+        return known
+
+    def _says(self, path: str, folder: bool) -> bool:
+        shown = path + "/" if folder else path
+        at = path
+        while at:
+            at = at.rpartition("/")[0]
+            spec = self._spec_of(at)
+            if spec is not None:
+                said = spec.check_file(shown[len(at) + 1 if at else 0 :]).include
+                if said is not None:
+                    return said
+        return bool(self._first is not None and self._first.check_file(shown).include)
+
+    def _spec_of(self, folder: str) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = _spec(unicodedata.normalize("NFC", self._lines(folder)))
+        return self._specs[folder]
+
+
+def _composed(path: str) -> str:
+    """Names are written decomposed by macOS, and people type patterns composed."""
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
