@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -29,6 +30,11 @@ def tell(**facts: str) -> bool:
 def tell_ready(status: str) -> None:
     """All that clients need is there."""
     tell(READY="1", STATUS=status)
+
+
+def tell_reloading() -> None:
+    """The settings are read again; `tell_ready` says when that is done."""
+    tell(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1_000))
 
 
 def tell_stopping() -> None:

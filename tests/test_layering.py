@@ -38,8 +38,10 @@ MAY_IMPORT = {
         "syncd.page.asking",
         "syncd.view",
         "syncd.webhook",
+        "syncd.when",
     },
     "syncd/page": {"syncd.core", "syncd.page"},
+    "syncd/service": {"syncd.core", "syncd.service"},
     "syncd/agent": {
         "syncd.core",
         "syncd.folder",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -13,10 +14,13 @@ import click
 
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import serve
-from syncd.core.errors import NeedsUser
+from syncd.core.errors import NeedsUser, SyncError
 from syncd.node.client import NodeClient
 from syncd.node.config import Course, NodeConfig, load_config
 from syncd.node.service import run_node
+from syncd.sd_notify import tell_ready, tell_reloading
+
+_log = logging.getLogger(__name__)
 
 
 @click.group(invoke_without_command=True)
@@ -45,26 +49,40 @@ def node(
     """Keep courses ready for the students of this machine: one copy, one fetch per push."""
     if context.invoked_subcommand is not None:
         return
-    config = load_config(settings) if settings else NodeConfig(store or store_folder())
-    given = tuple(_course(text, token_file, webhook_secret_file) for text in courses)
-    config = replace(
-        config,
-        store=(store or config.store).absolute(),
-        courses=(*config.courses, *given),
-        poll_seconds=config.poll_seconds if poll is None else poll,
-        webhook=webhook or config.webhook,
-    )
-    if not config.courses:
+
+    def load() -> NodeConfig:
+        config = load_config(settings, store or store_folder()) if settings else NodeConfig(store or store_folder())
+        given = tuple(_course(text, token_file, webhook_secret_file) for text in courses)
+        return replace(
+            config,
+            store=(store or config.store).absolute(),
+            courses=(*config.courses, *given),
+            poll_seconds=config.poll_seconds if poll is None else poll,
+            webhook=webhook or config.webhook,
+        )
+
+    config = load()
+    if not config.courses and not settings:
         raise NeedsUser("Say which course to keep: --course NAME=REMOTE, or --config FILE.")
     tell = ready_writer(ready_file)
 
     def ready(facts: Mapping[str, object]) -> None:
-        names = ", ".join(course.name for course in config.courses)
+        names = ", ".join(course.name for course in config.courses) or f"no course yet (name one in {settings})"
         webhook = f", webhooks at {facts['webhook']}/webhook/COURSE" if facts["webhook"] else ""
         click.echo(f"Keeping {names} in {config.store}{webhook}.  Ctrl-C ends it.")
         tell(facts)
 
-    serve(run_node(config, ready=ready))
+    changes: asyncio.Queue[NodeConfig] = asyncio.Queue()
+
+    def read_again() -> None:
+        tell_reloading()
+        try:
+            changes.put_nowait(load())
+        except SyncError as problem:  # the settings before it go on
+            _log.error("%s", problem)
+            tell_ready(str(problem))
+
+    serve(run_node(config, ready=ready, changes=changes), reload=read_again)
 
 
 @node.command()

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -24,8 +24,8 @@ class _Sentences(logging.Formatter):
         return super().format(record)
 
 
-def serve(daemon: Coroutine[Any, Any, None]) -> None:
-    """Run a daemon to its end; a request to end is no error."""
+def serve(daemon: Coroutine[Any, Any, None], reload: Callable[[], None] | None = None) -> None:
+    """Run a daemon to its end; a request to end is no error.  `reload` is called at SIGHUP."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Sentences("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -34,6 +34,8 @@ def serve(daemon: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(daemon)
         if sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+            if reload is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 

@@ -70,6 +70,11 @@ def parse_address(text: str) -> Address:
     return Address(url, Kind.LOCAL, "")
 
 
+def repository(url: str) -> str:
+    """An address in the one form in which the same repository is the same text."""
+    return url.strip().rstrip("/").removesuffix(".git")
+
+
 _FORBIDDEN_IN_BRANCHES = frozenset(" ~^:?*[\\")
 
 

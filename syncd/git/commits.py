@@ -4,6 +4,7 @@ A commit is built from the paths that changed, in the folders they lie in; nothi
 What it names is on disk before its ref is (fsync is switched on in `syncd.git.remote`).
 """
 
+import contextlib
 import getpass
 import platform
 import time
@@ -86,15 +87,15 @@ class History:
 
     def head(self, branch: str) -> CommitId | None:
         """The last commit made here."""
-        return self._ref(f"refs/heads/{branch}")
+        return self.ref(f"refs/heads/{branch}")
 
     def agreed(self, branch: str) -> CommitId | None:
         """The last commit that the remote showed and that is part of ours."""
-        return self._ref(f"refs/synced/{branch}")
+        return self.ref(f"refs/synced/{branch}")
 
     def fetched(self, branch: str) -> CommitId | None:
         """The last commit fetched from the remote; it need not be merged yet."""
-        return self._ref(f"refs/remotes/origin/{branch}")
+        return self.ref(f"refs/remotes/origin/{branch}")
 
     def set_head(self, branch: str, commit: CommitId) -> None:
         """Move the branch."""
@@ -106,9 +107,39 @@ class History:
         with self._writing():
             self._repo.references.create(f"refs/synced/{branch}", commit, force=True)
 
-    def _ref(self, name: str) -> CommitId | None:
+    def ref(self, name: str) -> CommitId | None:
+        """The commit that any ref names, by its full name; an annotated tag's commit, not the tag."""
         found = self._repo.references.get(name)
-        return None if found is None else CommitId(str(found.resolve().target))
+        return None if found is None else CommitId(str(found.peel(pygit2.Commit).id))
+
+    def set_ref(self, name: str, commit: CommitId) -> None:
+        """Point a ref at a commit, durably."""
+        with self._writing():
+            self._repo.references.create(name, commit, force=True)
+
+    def drop_ref(self, name: str) -> None:
+        """Forget a ref, if it is there."""
+        with self._writing(), contextlib.suppress(KeyError):
+            self._repo.references.delete(name)
+
+    def refs(self, below: str) -> list[str]:
+        """The full names of the refs below a prefix, sorted."""
+        return sorted(name for name in self._repo.references if name.startswith(below))
+
+    def tag(self, name: str, commit: CommitId, author: Author, message: str) -> None:
+        """Give a commit a name; with a message as an annotated tag.  NeedsUser if it can't be written."""
+        with self._writing():
+            if message:
+                by = self._signature(author, time.time())
+                self._repo.create_tag(name, pygit2.Oid(hex=commit), ObjectType.COMMIT, by, message)
+            else:
+                self._repo.references.create(f"refs/tags/{name}", commit)
+
+    def tag_message(self, name: str) -> str:
+        """What an annotated tag says; '' for a plain one."""
+        found = self._repo.references.get(f"refs/tags/{name}")
+        tag = None if found is None else self._repo[found.target]
+        return tag.message if isinstance(tag, pygit2.Tag) and tag.message else ""
 
     # contents
 
@@ -200,7 +231,10 @@ class History:
 
     def item(self, commit: CommitId | None, path: str) -> Item | None:
         """What a commit holds at a path ('' is the top, as a folder); None if nothing."""
-        tree = self.tree_id(commit)
+        return self.below(self.tree_id(commit), path)
+
+    def below(self, tree: bytes | None, path: str) -> Item | None:
+        """What a tree holds at a path ('' is the top, as a folder); None if nothing."""
         if tree is None:
             return None
         found: Item | None = Item(FOLDER, tree)
@@ -315,12 +349,15 @@ class History:
     ) -> CommitId:
         """Make a commit; no ref moves.  `tree` is as `edited` gives it."""
         oid = self._repo.odb.write(ObjectType.TREE, b"") if tree is None else pygit2.Oid(raw=tree)
-        seconds = int(time.time() if when is None else when)
-        zone = time.localtime(seconds).tm_gmtoff // 60
-        by = pygit2.Signature(_plain(author.name), _plain(author.email), seconds, zone, "utf-8")
+        by = self._signature(author, time.time() if when is None else when)
         text = message.encode("utf-8", "replace").decode()
         with self._writing():
             return CommitId(str(self._repo.create_commit(None, by, by, text, oid, list(parents))))
+
+    @staticmethod
+    def _signature(author: Author, when: float) -> pygit2.Signature:
+        zone = time.localtime(int(when)).tm_gmtoff // 60
+        return pygit2.Signature(_plain(author.name), _plain(author.email), int(when), zone, "utf-8")
 
     def look_up(self, commit: CommitId) -> Commit:
         """A commit's own data."""

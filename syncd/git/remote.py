@@ -102,48 +102,61 @@ class Remote:
             return False
         return True
 
-    def fetch(self, repository: Path, branch: str, *, depth: int = 0, told: Told | None = None) -> CommitId:
-        """Bring a branch into the repository's refs/remotes/origin/<branch>; the commit it shows now.
+    def fetch(
+        self, repository: Path, branch: str, *, depth: int = 0, told: Told | None = None, name: str = "origin"
+    ) -> CommitId:
+        """Bring a branch into the repository's refs/remotes/<name>/<branch>; the commit it shows now.
 
         NoBranch if there is none; the repository's own ref stays as it was then.  `depth` 0 brings all
         history; libgit2 can't leave any out of what lies on this machine.  `told` hears how far it is (not by ssh).
         """
         check_branch(branch)
         if self.address.kind is Kind.SSH:
-            ssh.fetch(self.address, repository, branch, self._timeout_s, depth)
-            return CommitId(str(_opened(repository).references[f"refs/remotes/origin/{branch}"].target))
+            ssh.fetch(self.address, repository, branch, self._timeout_s, depth, name)
+            return CommitId(str(_opened(repository).references[f"refs/remotes/{name}/{branch}"].target))
         try:
-            shown = self._fetched(repository, branch, depth, told)
+            shown = self._fetched(repository, branch, depth, name, told)
         except _Moved:
-            shown = self._fetched(repository, branch, depth, told)
+            shown = self._fetched(repository, branch, depth, name, told)
         commit = shown.get(f"refs/heads/{branch}")
         if commit is None:
             raise NoBranch(_no_branch(self.address, branch, shown))
         return CommitId(str(commit))
 
-    def push(self, repository: Path, commit: CommitId, branch: str, *, told: Told | None = None) -> None:
+    def push(
+        self, repository: Path, commit: CommitId, branch: str, *, told: Told | None = None, name: str = "origin"
+    ) -> None:
         """Make the remote's branch show this commit, never by force.
 
         Behind when that is no fast-forward, Refused with the server's words when it says no; returns
-        only when the server accepted it.  The repository's refs/remotes/origin/<branch> follows.
+        only when the server accepted it.  The repository's refs/remotes/<name>/<branch> follows.
         """
-        ref = f"refs/heads/{check_branch(branch)}"
+        self._push(repository, commit, f"refs/heads/{check_branch(branch)}", branch, told)
+        _opened(repository).references.create(f"refs/remotes/{name}/{branch}", commit, force=True)
+
+    def push_tag(self, repository: Path, tag: str) -> None:
+        """Publish a tag of the repository, never by force: Refused if the remote has another of this name."""
+        there = _opened(repository).references[f"refs/tags/{tag}"].target
+        self._push(repository, str(there), f"refs/tags/{tag}", tag)
+
+    def _push(self, repository: Path, what: str, ref: str, branch: str, told: Told | None = None) -> None:
         if self.address.kind is Kind.SSH:
-            ssh.push(self.address, repository, commit, branch, self._timeout_s)
+            ssh.push(self.address, repository, what, ref, self._timeout_s)
         else:
             try:
-                talk = self._pushed(repository, f"{commit}:{ref}", branch, told)
+                talk = self._pushed(repository, f"{what}:{ref}", branch, told)
             except _Moved:
-                talk = self._pushed(repository, f"{commit}:{ref}", branch, told)
+                talk = self._pushed(repository, f"{what}:{ref}", branch, told)
             reason = talk.answers.get(ref)
             if reason is not None:
                 raise rejected(self.address, branch, reason, talk.spoken)
-            if ref not in talk.answers and self.head(branch) != commit:
+            if ref not in talk.answers and self.head(branch) != what:
                 raise TryAgain(f"{self.address.host or self.address} did not say that it took the push; we try again.")
-        _opened(repository).references.create(f"refs/remotes/origin/{branch}", commit, force=True)
 
-    def _fetched(self, repository: Path, branch: str, depth: int, told: Told | None) -> dict[str | None, pygit2.Oid]:
-        spec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
+    def _fetched(
+        self, repository: Path, branch: str, depth: int, name: str, told: Told | None
+    ) -> dict[str | None, pygit2.Oid]:
+        spec = f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
         with self._conversation(repository, READ, told=told) as (remote, talk):
             remote.fetch(
                 [spec], callbacks=talk, proxy=self._proxy, depth=0 if self.address.kind is Kind.LOCAL else depth

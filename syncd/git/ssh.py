@@ -40,9 +40,11 @@ def branches(address: Address, timeout_s: float) -> tuple[dict[str, CommitId], s
     return out, default
 
 
-def fetch(address: Address, repository: Path, branch: str, timeout_s: float, depth: int = 0) -> None:
-    """Into refs/remotes/origin/<branch>; `depth` 0 brings all history."""
-    spec = f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
+def fetch(
+    address: Address, repository: Path, branch: str, timeout_s: float, depth: int = 0, name: str = "origin"
+) -> None:
+    """Into refs/remotes/<name>/<branch>; `depth` 0 brings all history."""
+    spec = f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
     arguments = [
         "-C",
         str(repository),
@@ -57,10 +59,10 @@ def fetch(address: Address, repository: Path, branch: str, timeout_s: float, dep
     _git(address, arguments, timeout_s, branch=branch)
 
 
-def push(address: Address, repository: Path, commit: CommitId, branch: str, timeout_s: float) -> None:
-    """Never forced."""
+def push(address: Address, repository: Path, what: str, ref: str, timeout_s: float) -> None:
+    """An object of the repository under a full ref name; never forced."""
     arguments = ["-C", str(repository), "push", "--porcelain", "--no-verify", "--", address.url]
-    _git(address, [*arguments, f"{commit}:refs/heads/{branch}"], timeout_s, branch=branch)
+    _git(address, [*arguments, f"{what}:{ref}"], timeout_s, branch=ref.removeprefix("refs/heads/"))
 
 
 def _git(

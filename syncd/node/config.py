@@ -67,8 +67,11 @@ def listen_address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def load_config(path: Path) -> NodeConfig:
-    """Read a node's settings; relative paths in them count from the file's own folder."""
+def load_config(path: Path, store: Path | None = None) -> NodeConfig:
+    """Read a node's settings; relative paths in them count from the file's own folder.
+
+    `store` is where it lies if the file does not say.
+    """
     try:
         with open(path, "rb") as source:
             found = tomllib.load(source)
@@ -78,6 +81,8 @@ def load_config(path: Path) -> NodeConfig:
         raise NeedsUser(f"The settings in {path} are not valid TOML: {error}.") from error
     try:
         courses = tuple(_course(dict(course), path.parent) for course in found.pop("course", []))
+        if store is not None:
+            found.setdefault("store", str(store.absolute()))
         users = frozenset(found.pop("status_users", ()))
         return NodeConfig(courses=courses, status_users=users, **_paths(found, path.parent))
     except TypeError as error:

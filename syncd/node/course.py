@@ -35,6 +35,7 @@ class CourseKeeper:
         self.kept: Kept | None = None
         self.changed = asyncio.Event()
         """Set when a commit became ready, and replaced by a fresh one then."""
+        self.ended = False
         self._store = store
         self._executor = executor
         self._poll_s = poll_s
@@ -88,6 +89,11 @@ class CourseKeeper:
             self._damaged = True
             self.hint()
         return len(wrong)
+
+    def end(self) -> None:
+        """The course is no longer kept here: whoever follows it is told to come again."""
+        self.ended = True
+        self.changed.set()
 
     def status(self) -> dict[str, Any]:
         """The course as `GET /v1/status` shows it."""

@@ -16,10 +16,11 @@ from aiohttp import web
 
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.node.client import HEARTBEAT_S, Ready
-from syncd.node.config import NodeConfig, listen_address, read_secret
+from syncd.node.config import Course, NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
 from syncd.node.doors import Doorkeeper, listen_at
 from syncd.node.guard import Admission, Limits
+from syncd.node.keepers import Keepers
 from syncd.node.members import Members
 from syncd.node.store import Store
 from syncd.node.upkeep import Upkeep
@@ -35,13 +36,18 @@ _SLOWEST_READER_S = 60.0
 _WRITERS = 8
 _BACKLOG = 4096
 """A whole class may come at once; Linux takes what net.core.somaxconn allows."""
-_SECOND_TRY_S = 5.0
 
 
-async def run_node(config: NodeConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
+async def run_node(
+    config: NodeConfig,
+    *,
+    ready: Callable[[Mapping[str, object]], None] | None = None,
+    changes: "asyncio.Queue[NodeConfig] | None" = None,
+) -> None:
     """Serve until cancelled; `ready` is called once the sockets listen, with where they do.
 
     That is {"socket": path, "webhook": base URL of the listener or None}; a course's path is /webhook/COURSE.
+    Settings put into `changes` replace the courses, the poll time and who may see what; the rest needs a restart.
     Stop if another service has the store, NeedsUser if the store or the listener can't be had.
     """
     with Store(config.store) as store, _writers() as executor:
@@ -54,10 +60,12 @@ async def run_node(config: NodeConfig, *, ready: Callable[[Mapping[str, object]]
             stack.callback(Admission(_unix_socket(store.socket), runner.server, node.limits).close)
             stack.callback(Doorkeeper(_doors_socket(store.doors), node.door).close)
             webhook = await _listen_for_webhooks(config, node, stack)
-            tasks = [asyncio.create_task(_supervised(keeper)) for keeper in node.keepers.values()]
-            tasks.append(asyncio.create_task(node.upkeep.run()))
-            tasks.append(asyncio.create_task(keep_told(node.words)))
-            stack.push_async_callback(_end, tasks)
+            stack.push_async_callback(node.keepers.close)
+            await node.keepers.keep(config.courses)
+            parts = (node.upkeep.run(), keep_told(node.words), node.change(changes))
+            tasks = [asyncio.create_task(part) for part in parts]
+            for task in tasks:
+                stack.push_async_callback(_end, task)
             stack.callback(node.stopping.set)
             tell_ready(node.words())
             stack.callback(tell_stopping)
@@ -77,13 +85,22 @@ class _Node:
         self.limits = Limits(os.getuid())
         self._follows: Counter[int] = Counter()
         self.stopping = asyncio.Event()
-        for course in config.courses:
-            store.begin(course.name)  # before anything else makes its folder, open to all
-        self.keepers = {
-            course.name: CourseKeeper(course, store, executor, config.poll_seconds) for course in config.courses
-        }
+        self.keepers = Keepers(self._keeper_of)
+        self._executor = executor
 
         self.upkeep = Upkeep(store, self.keepers, lambda request: _peer(request).is_trusted(os.getuid()))
+
+    def _keeper_of(self, course: Course) -> CourseKeeper:
+        self._store.begin(course.name)  # before anything else makes its folder, open to all
+        return CourseKeeper(course, self._store, self._executor, self._config.poll_seconds)
+
+    async def change(self, changes: "asyncio.Queue[NodeConfig] | None") -> None:
+        """Take up settings as they come."""
+        while changes is not None:
+            self._config = await changes.get()
+            await self.keepers.keep(self._config.courses)
+            _log.info("settings read again: %d courses", len(self.keepers))
+            tell_ready(self.words())
 
     def words(self) -> str:
         """The node in one line, for `systemctl status`."""
@@ -170,7 +187,7 @@ class _Node:
         last: Ready | None = None
         stopping = asyncio.ensure_future(self.stopping.wait())
         try:
-            while not self.stopping.is_set():
+            while not self.stopping.is_set() and not keeper.ended:
                 changed = keeper.changed
                 current = keeper.kept.ready if keeper.kept else None
                 if current is not None and current != last:
@@ -286,17 +303,6 @@ async def _listen_for_webhooks(config: NodeConfig, node: _Node, stack: contextli
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _supervised(keeper: CourseKeeper) -> None:
-    """Keep a course going whatever happens to it: a fault of ours in one must not end the others."""
-    while True:
-        try:
-            await keeper.run()
-        except Exception:  # noqa: BLE001  (the one supervising loop)
-            _log.exception("%s: an error of ours; it starts again in %s s", keeper.course.name, _SECOND_TRY_S)
-            await asyncio.sleep(_SECOND_TRY_S)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

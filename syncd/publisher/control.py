@@ -17,17 +17,20 @@ from syncd.core.entry import RelPath
 from syncd.core.errors import SyncError
 from syncd.core.links import hub_address
 from syncd.page.app import Page
+from syncd.publisher.asked import Asked
+from syncd.publisher.control_answers import UNKNOWN, body_of, say
 from syncd.publisher.conversation import Answer
 from syncd.publisher.inside import Inside
 from syncd.publisher.past import Deed, Listed, Past
+from syncd.publisher.release_control import release_routes
 from syncd.publisher.state_file import write_private
-
-_UNKNOWN = "There is no folder with this id; `syncd status` lists them."
 
 
 class Steered(Protocol):
     """What can be done to a folder from outside."""
 
+    @property
+    def asked(self) -> Asked: ...  # noqa: D102
     def status(self) -> Mapping[str, Any]: ...  # noqa: D102
     def hint(self) -> None: ...  # noqa: D102
     def pause(self) -> None: ...  # noqa: D102
@@ -58,6 +61,7 @@ class Control:
         """`keep` notes durably that a folder is paused, or not."""
         self._file = state / "control.json"
         self._folders, self._keep, self._hubs = folders, keep, hubs
+        self._state = state
         self._token = secrets.token_urlsafe(32)
         self._runner: web.AppRunner | None = None
         self._inside = Inside(self._token)
@@ -81,6 +85,7 @@ class Control:
                 web.post("/v1/page", self._open_page),
             ]
         )
+        app.add_routes(release_routes(self._state, self._folders))
         app.add_subapp(self._page.prefix, self._page.app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
@@ -104,10 +109,10 @@ class Control:
             return await self._handled(request, handler)
         given = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
-            return _say(401, "This needs the token in control.json.")
+            return say(401, "This needs the token in control.json.")
         # A web page that made a browser call us has another Host (DNS rebinding) or an Origin.
         if request.headers.get("Host") != self._host or "Origin" in request.headers:
-            return _say(403, "Only this user's own programs may ask.")
+            return say(403, "Only this user's own programs may ask.")
         return await self._handled(request, handler)
 
     @staticmethod
@@ -121,32 +126,32 @@ class Control:
     async def _files(self, request: web.Request) -> web.Response:
         folder = self._folders().get(request.match_info["id"])
         if folder is None:
-            return _say(404, _UNKNOWN)
+            return say(404, UNKNOWN)
         try:
             found = await folder.listing(RelPath(request.query.get("path", "")))
         except SyncError as problem:
-            return _say(409, str(problem))
+            return say(409, str(problem))
         return web.json_response({"files": [asdict(each) for each in found]})
 
     async def _hub(self, request: web.Request) -> web.Response:
         id = request.match_info["id"]
         if id not in self._folders():
-            return _say(404, _UNKNOWN)
+            return say(404, UNKNOWN)
         if request.method == "POST":
-            given = (await _body(request)).get("hub")
+            given = (await body_of(request)).get("hub")
             if not isinstance(given, str):
-                return _say(400, "“hub” is a text.")
+                return say(400, "“hub” is a text.")
             try:
                 self._hubs.set_hub(id, hub_address(given))
             except SyncError as problem:
-                return _say(409, str(problem))
+                return say(409, str(problem))
         return web.json_response({"hub": self._hubs.hub(id)})
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response({"folders": [folder.status() for folder in self._folders().values()]})
 
     async def _hint(self, request: web.Request) -> web.Response:
-        asked = await _body(request)
+        asked = await body_of(request)
         remote = asked.get("remote")
         for folder in self._folders().values():
             if remote is None or folder.status()["remote"] == remote:
@@ -156,67 +161,52 @@ class Control:
     async def _log(self, request: web.Request) -> web.Response:
         folder = self._folders().get(request.match_info["id"])
         if folder is None:
-            return _say(404, _UNKNOWN)
+            return say(404, UNKNOWN)
         limit = request.query.get("limit", "30")
         if not limit.isdecimal() or not 0 < int(limit) <= 1000:
-            return _say(400, "“limit” is a number from 1 to 1000.")
+            return say(400, "“limit” is a number from 1 to 1000.")
         try:
             found = await folder.log(RelPath(request.query.get("path", "")) or None, int(limit))
         except SyncError as problem:
-            return _say(409, str(problem))
+            return say(409, str(problem))
         return web.json_response({"log": [asdict(each) for each in found]})
 
     async def _versions(self, request: web.Request) -> web.Response:
         folder = self._folders().get(request.match_info["id"])
         if folder is None:
-            return _say(404, _UNKNOWN)
+            return say(404, UNKNOWN)
         try:
             found = await folder.versions(RelPath(request.query.get("path", "")))
         except SyncError as problem:
-            return _say(409, str(problem))
+            return say(409, str(problem))
         return web.json_response({"versions": [asdict(each) for each in found]})
 
     async def _restore(self, request: web.Request) -> web.Response:
         folder = self._folders().get(request.match_info["id"])
         if folder is None:
-            return _say(404, _UNKNOWN)
-        body = await _body(request)
+            return say(404, UNKNOWN)
+        body = await body_of(request)
         path, version = body.get("path") or None, body.get("version") or None
         if not all(part is None or isinstance(part, str) for part in (path, version)):
-            return _say(400, "“path” and “version” are texts.")
+            return say(400, "“path” and “version” are texts.")
         try:
             return web.json_response({"sentence": await folder.restore(RelPath(path) if path else None, version)})
         except SyncError as problem:
-            return _say(409, str(problem))
+            return say(409, str(problem))
 
     async def _pause(self, request: web.Request) -> web.Response:
         id, what = request.match_info["id"], request.match_info["what"]
         folder = self._folders().get(id)
         if folder is None:
-            return _say(404, _UNKNOWN)
+            return say(404, UNKNOWN)
         if what == "pause":
             self._keep(id, True)
             folder.pause()
         else:
             try:
-                answer = Answer((await _body(request)).get("keep", "both"))
+                answer = Answer((await body_of(request)).get("keep", "both"))
             except ValueError:
-                return _say(400, "“keep” is one of both, mine, theirs.")
+                return say(400, "“keep” is one of both, mine, theirs.")
             self._keep(id, False)
             folder.resume(answer)
         return web.json_response(folder.status())
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    text = await request.text()
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError as problem:
-        raise web.HTTPBadRequest(text="This is not JSON.") from problem
-    if not isinstance(found, dict):
-        raise web.HTTPBadRequest(text="This is not a JSON object.")
-    return found
-
-
-def _say(status: int, sentence: str) -> web.Response:
-    return web.json_response({"error": sentence}, status=status)

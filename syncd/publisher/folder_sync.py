@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.progress import Progress
-from syncd.core.retry import Backoff, SleepWatch
+from syncd.core.retry import Backoff, Pace, SleepWatch
 from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
+from syncd.git.address import parse_address, repository
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
-from syncd.publisher import past
+from syncd.publisher import checkpoints, past
+from syncd.publisher.asked import Asked
 from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
@@ -31,6 +33,7 @@ from syncd.publisher.network import way_out
 from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
+from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.watch import Watch
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
@@ -40,6 +43,7 @@ _log = logging.getLogger(__name__)
 _ROUNDS = 6
 _LONGEST_PATIENCE_S = 3600.0
 """Whatever a server asks for."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,13 @@ class Timing:
 class FolderSync:
     """Keeps one folder in step while `run` runs."""
 
-    def __init__(self, folder: Folder, own: Path, remote: Remote, author: Author, timing: Timing) -> None:
+    def __init__(
+        self, folder: Folder, own: Path, remotes: Callable[[str], Remote], author: Author, timing: Timing
+    ) -> None:
+        """`remotes` makes a remote with its credentials."""
         self.folder = folder
+        remote = remotes(folder.remote)
         self._own, self._remote, self._author, self._timing = own, remote, author, timing
-        self._pace = timing.pushes.pace(remote.address.host)  # outlives the work begun anew after an error
         self._now = Situation(paused=folder.paused)
         self._settle = Settle(quiet_s=timing.quiet_s, longest_s=timing.longest_s, patience_s=timing.patience_s)
         self._events = asyncio.Event()
@@ -81,10 +88,13 @@ class FolderSync:
         self._sleep_watch = SleepWatch()
         self._way_out = way_out()
         self._much_is_new = False
+        self._paces: dict[str, Pace] = {}  # outlive the work begun anew after an error
+        self.students = StudentsSync(folder, own, remotes, self)
+        self._asked = Asked(self)
 
     def status(self) -> Mapping[str, Any]:
         """The folder as `GET /v1/status` shows it."""
-        return report(self.folder, self._now)
+        return report(self.folder, self._now, self.students)
 
     def hint(self) -> None:
         """The remote may have news: ask it now, even if it asked for patience."""
@@ -132,6 +142,68 @@ class FolderSync:
     def _tell(self, progress: Progress) -> None:
         self._now.restoring = progress
 
+    @property
+    def asked(self) -> Asked:
+        """What people ask about its history and its students."""
+        return self._asked
+
+    def follow(self, folder: Folder) -> None:
+        """Go on with these settings."""
+        self.folder = folder
+        self.students.follow(folder.students)
+
+    # for `asked` and the students' side
+
+    def opened(self) -> Workspace:
+        """The folder at work.  NeedsUser while it can't be opened."""
+        return self._opened()
+
+    async def on_disk(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Do something in the thread that folder and history belong to."""
+        self._opened()
+        return await self._disk.do(work, *arguments)
+
+    async def moved(self) -> None:
+        """Something was committed, or named, that is to be published."""
+        await self._refresh()
+        self._look_again()
+        self._news.set()
+
+    @property
+    def agreed(self) -> CommitId | None:
+        """The last commit that the remote showed and that is part of ours."""
+        return self._now.agreed
+
+    @property
+    def head(self) -> CommitId | None:
+        """The last commit made here."""
+        return self._now.head
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may be published."""
+        return self._now.paused
+
+    @property
+    def ask_again_s(self) -> float:
+        """How long to wait after a "no" of a remote."""
+        return self._timing.ask_again_s
+
+    def pace_of(self, remote: str) -> Pace:
+        """The limits of a host hold for a repository, whichever branch is pushed."""
+        key = repository(remote)
+        if key not in self._paces:
+            self._paces[key] = self._timing.pushes.pace(parse_address(remote).host)
+        return self._paces[key]
+
+    async def caught_up(self) -> CommitId | None:
+        """Take up what is saved, as far as it is whole; the last commit."""
+        here = self._opened()
+        with contextlib.suppress(SyncError, OSError):  # the loop of the folder meets it too, and says it
+            await self._disk.do(lambda: self._local.take_up(Due(frozenset(), True, frozenset())))
+        await self.moved()
+        return await self._disk.do(lambda: here.head)
+
     def _opened(self) -> Workspace:
         if self._here is None:
             raise NeedsUser(self._now.missing or "The folder is just being opened; try again in a moment.")
@@ -158,10 +230,12 @@ class FolderSync:
         try:
             here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
             self._local, self._here = Local(here), here
-            self._conversation = Conversation(here, self._local, self._remote, self._pace)
+            pace = self.pace_of(self.folder.remote)
+            self._conversation = Conversation(here, self._local, self._remote, pace)
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())
                 loops.create_task(self._talk())
+                loops.create_task(self.students.run(here, self._disk, here.history.tree_id))
         finally:
             self._here = None
             self._net.close()
@@ -310,7 +384,10 @@ class FolderSync:
             kept.update(new)
 
     async def _refresh(self) -> None:
+        before = self._now.head, self._now.agreed
         self._now.head, self._now.agreed, self._now.recent = await self._disk.do(self._conversation.where)
+        if before != (self._now.head, self._now.agreed):
+            self.students.wake()
 
     # the remote
 
@@ -369,6 +446,7 @@ class FolderSync:
                 self._events.set()
                 return 1.0
             if self._now.head is None or self._now.head == shown:
+                await self._push_checkpoints()
                 return self._timing.poll_s
             pause_s = talk.pace.wait_s(time.monotonic())
             if pause_s > 0:
@@ -392,6 +470,12 @@ class FolderSync:
             await self._net.do(work, *what, told)
         finally:
             self._now.transfer = None
+
+    async def _push_checkpoints(self) -> None:
+        here = self._opened()
+        for name in await self._disk.do(checkpoints.unpublished, here.history):
+            await self._net.do(self._remote.push_tag, here.history.path, checkpoints.tag_of(name))
+            await self._disk.do(checkpoints.published, here.history, name)
 
     def _impatient(self) -> frozenset[RelPath]:
         return self._settle.impatient(time.monotonic())

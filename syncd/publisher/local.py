@@ -94,7 +94,13 @@ class Local:
                 self._vanishing.forget()
             return TakenUp(commit(here, looked, self._safety(agreed)), looked)
 
-    def take_in(self, theirs: CommitId, impatient: Collection[RelPath] = (), base: CommitId | None = None) -> TakenIn:
+    def take_in(
+        self,
+        theirs: CommitId,
+        impatient: Collection[RelPath] = (),
+        base: CommitId | None = None,
+        said: str | None = None,
+    ) -> TakenIn:
         """Merge a fetched commit into folder and branch.  `base` overrides what the histories have in common.
 
         TryAgain if the folder is written to all the time.  What was already taken in is not taken in again.
@@ -107,7 +113,7 @@ class Local:
                 if base is None and history.contains(head, theirs):
                     return TakenIn(head)
                 common = base or (history.merge_base(head, theirs) if head else None)
-                made = merge(here, theirs, common, datetime.now())
+                made = merge(here, theirs, common, datetime.now(), said)
                 refused = bring(here, made)
                 if not refused:
                     history.set_head(here.branch, made.commit)

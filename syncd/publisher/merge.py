@@ -29,10 +29,10 @@ class Merge:
     notes: tuple[Note, ...] = ()
 
 
-def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: datetime) -> Merge:
+def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: datetime, said: str | None = None) -> Merge:
     """Merge the folder's head with a commit of the remote's; no ref and no file is touched.
 
-    `base` is what both sides come from; None where they have nothing in common.
+    `base` is what both sides come from; None where they have nothing in common.  `said` is the message.
     """
     history, ours = here.history, here.head
     yours = history.changes(base, theirs)
@@ -65,7 +65,9 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     raw = {path: item_of(entry) for path, entry in edits.items()}
     with history.bulk():
         tree = history.edited(before, {**raw, **_carried(here, base, theirs)})
-    said = words.merged(author, {path: Change(history.entry(ours, path), entry) for path, entry in edits.items()})
+    said = said or words.merged(
+        author, {path: Change(history.entry(ours, path), entry) for path, entry in edits.items()}
+    )
     # A remote that went back to an older commit (I8) is no second parent: we have it already.
     parents = [*([ours] if ours else []), *([] if history.contains(ours, theirs) else [theirs])]
     made = history.commit(parents, tree, here.author, said)

@@ -11,6 +11,7 @@ from syncd.core.progress import Progress, Told, nobody
 from syncd.core.settle import Due
 from syncd.folder import place
 from syncd.folder.observe import observe_file
+from syncd.publisher import checkpoints
 from syncd.publisher.local import Local
 from syncd.publisher.words import files
 from syncd.publisher.workspace import Workspace, left_out
@@ -145,6 +146,9 @@ def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> Commi
         return earlier[0].commit
     if version.startswith("@"):
         return _at(here, version[1:])
+    checkpoint = checkpoints.named(history, version)
+    if checkpoint is not None:
+        return checkpoint
     found = [each.id for each in history.log(here.head, _FURTHEST) if each.id.startswith(version.lower())]
     if len(found) != 1 or len(version) < 4:
         raise NeedsUser(f"There is no single version {version} here; `syncd versions PATH` lists them.")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from syncd.core.errors import NeedsUser, Stop
@@ -33,7 +33,7 @@ async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = No
         service = _Publisher(registry, timing)
         owned.callback(service.release)
         service.adopt(at_start=True)
-        control = Control(state, lambda: service.folders, registry.pause, registry)
+        control = Control(state, service.listed, registry.pause, registry)
         try:
             url = await control.start()
             if ready is not None:
@@ -47,24 +47,29 @@ async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = No
 class _Publisher:
     def __init__(self, registry: Registry, timing: Timing) -> None:
         self._registry, self._timing = registry, timing
+        self._stamp = 0
         self._credentials = Credentials(registry.state)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, FolderLock] = {}
         self.folders: dict[str, FolderSync] = {}
 
     async def run(self) -> None:
-        stamp = self._registry.stamp()
         while True:
             await asyncio.sleep(_LOOK_S)
             for task in self._tasks.values():
                 if task.done():
                     task.result()  # the supervising loop of a folder never ends by itself
-            if self._registry.stamp() != stamp:
-                stamp = self._registry.stamp()
-                self.adopt(at_start=False)
+            self.listed()
+
+    def listed(self) -> Mapping[str, FolderSync]:
+        """The folders that the list names by now."""
+        if self._registry.stamp() != self._stamp:
+            self.adopt(at_start=False)
+        return self.folders
 
     def adopt(self, *, at_start: bool) -> None:
         """Begin with folders that are new in the list, let go of those that are no longer there."""
+        self._stamp = self._registry.stamp()
         listed = {folder.id: folder for folder in self._registry.folders()}
         for id in self.folders.keys() - listed.keys():
             self._tasks.pop(id).cancel()
@@ -72,6 +77,7 @@ class _Publisher:
             self._locks.pop(id).release()
         for id, folder in listed.items():
             if id in self.folders:
+                self.folders[id].follow(folder)
                 continue
             try:
                 self._begin(folder)
@@ -83,14 +89,16 @@ class _Publisher:
                 _log.error("%s: %s", folder.path, problem)
 
     def _begin(self, folder: Folder) -> None:
-        remote = Remote(folder.remote, self._credentials.asker(folder.remote))
         lock = FolderLock(folder.path)
         lock.take()
         self._locks[folder.id] = lock
         own = self._registry.own(folder.id)
-        sync = FolderSync(folder, own, remote, author_of(self._registry.state), self._timing)
+        sync = FolderSync(folder, own, self._remote, author_of(self._registry.state), self._timing)
         self.folders[folder.id] = sync
         self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
+
+    def _remote(self, url: str) -> Remote:
+        return Remote(url, self._credentials.asker(url))
 
     async def end(self) -> None:
         """End all folders' work."""

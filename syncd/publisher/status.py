@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.progress import Progress
@@ -56,9 +56,24 @@ class Situation:
     recent: list[dict[str, Any]] = field(default_factory=list)
 
 
-def state_of(now: Situation) -> tuple[State, str]:
+class StudentsSide(Protocol):
+    """What the state of a folder takes from its students' branch."""
+
+    @property
+    def problem(self) -> str | None: ...  # noqa: D102
+    @property
+    def offline(self) -> str | None: ...  # noqa: D102
+    @property
+    def pending(self) -> bool: ...  # noqa: D102
+    @property
+    def notes(self) -> list[str]: ...  # noqa: D102
+    def report(self) -> Mapping[str, Any] | None: ...  # noqa: D102
+
+
+def state_of(now: Situation, students: StudentsSide | None = None) -> tuple[State, str]:
     """The state, and the sentence for people."""
     problem = now.missing or now.trouble or now.held or now.rewritten or now.refused
+    problem = problem or (students.problem if students else None)
     if now.paused:
         return State.PAUSED, "Paused: what you save is kept here, and published after `syncd resume`."
     if problem:
@@ -76,6 +91,10 @@ def state_of(now: Situation) -> tuple[State, str]:
         return State.PUSHING, "Publishing what changed." if now.head != now.agreed else "Asking the remote."
     if now.shown != now.head:
         return State.SETTLING, "Taking in what others published."
+    if students is not None and students.offline:
+        return State.OFFLINE, students.offline
+    if students is not None and students.pending:
+        return State.PUSHING, "Publishing to students."
     extra = [*now.left_out.values(), *now.warnings.values(), *([now.slow_watch] if now.slow_watch else [])]
     return State.UP_TO_DATE, " ".join(["Up to date.", *extra[:1], *([f"({len(extra) - 1} more.)"] * (len(extra) > 1))])
 
@@ -88,9 +107,9 @@ def question(now: Situation) -> str | None:
     return next((part for part in asking if getattr(now, part)), None)
 
 
-def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
+def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[str, Any]:
     """The folder as `GET /v1/status` shows it."""
-    state, sentence = state_of(now)
+    state, sentence = state_of(now, students)
     return {
         "id": folder.id,
         "folder": str(folder.path),
@@ -106,7 +125,8 @@ def report(folder: Folder, now: Situation) -> Mapping[str, Any]:
         "waiting_count": len(now.waiting),
         "left_out": [_text(why) for why in list(now.left_out.values())[:100]],
         "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
-        "notes": [_text(note) for note in now.notes[-50:]],
+        "notes": [_text(note) for note in [*now.notes[-50:], *students.notes[-10:]]],
+        "students": students.report(),
         "restoring": asdict(now.restoring) if now.restoring else None,
         "recent": now.recent,
     }

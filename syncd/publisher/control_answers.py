@@ -1,0 +1,25 @@
+"""How the control reads what it is asked and says what is wrong: JSON both ways."""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+UNKNOWN = "There is no folder with this id; `syncd status` lists them."
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The request's JSON object; {} for an empty body, and 400 for anything else."""
+    text = await request.text()
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError as problem:
+        raise web.HTTPBadRequest(text="This is not JSON.") from problem
+    if not isinstance(found, dict):
+        raise web.HTTPBadRequest(text="This is not a JSON object.")
+    return found
+
+
+def say(status: int, sentence: str) -> web.Response:
+    """An answer that says what is wrong."""
+    return web.json_response({"error": sentence}, status=status)

@@ -1,0 +1,388 @@
+"""The students' branch kept as it shall be: a third loop of a folder, with a thread of its own for the network.
+
+In the live way each agreed commit goes there at once; in the release way what was published, when its time
+has come by the wall clock.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from syncd.core.entry import CommitId, RelPath
+from syncd.core.errors import NeedsUser, SyncError, TryAgain
+from syncd.core.retry import Backoff, Pace
+from syncd.git.address import repository
+from syncd.git.remote import Behind, Remote
+from syncd.publisher.planned_time import in_words, local, planned_time
+from syncd.publisher.plans import Kind, Plan, Plans, new_id, shown
+from syncd.publisher.registry import Folder, Students
+from syncd.publisher.students_line import Differences, Project, StudentsLine
+from syncd.publisher.words import files
+from syncd.publisher.worker import Worker
+from syncd.publisher.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+_CLOCK_S = 20.0
+"""The wall clock is looked at this often: a machine that slept has no other way to know."""
+_ANSWER_S = 8.0
+"""Somebody who publishes now waits so long for the remote; the release goes on without them."""
+_ROUNDS = 6
+
+
+class FolderSide(Protocol):
+    """What the students' loop asks of the folder's."""
+
+    @property
+    def agreed(self) -> CommitId | None: ...  # noqa: D102
+    @property
+    def head(self) -> CommitId | None: ...  # noqa: D102
+    @property
+    def is_paused(self) -> bool: ...  # noqa: D102
+    @property
+    def ask_again_s(self) -> float: ...  # noqa: D102
+
+    def pace_of(self, remote: str) -> Pace: ...  # noqa: D102
+
+    async def caught_up(self) -> CommitId | None:
+        """Take up what is saved; the folder's last commit."""
+
+
+class StudentsSync:
+    """Runs while its folder is open; `follow` changes whom it serves."""
+
+    def __init__(self, folder: Folder, own: Path, remotes: Callable[[str], Remote], side: FolderSide) -> None:
+        self._folder, self._own, self._remotes, self._side = folder, own, remotes, side
+        self._students = folder.students
+        self._wake = asyncio.Event()
+        self._told: dict[str, asyncio.Future[str]] = {}
+        self._pushing: str | None = None
+        self._facts: dict[str, Any] | None = None
+        self._counted: object = None
+        self._plans: Plans | None = None
+        self._line: StudentsLine | None = None
+        self.problem: str | None = None
+        """What only the person can change."""
+        self.offline: str | None = None
+        self.notes: list[str] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is under way to students at this moment."""
+        facts = self._facts
+        live = facts is not None and facts["way"] == "live" and facts["behind"] != 0
+        return live or any(plan.fired for plan in (self._plans.all() if self._plans else ()))
+
+    def report(self) -> Mapping[str, Any] | None:
+        """The students' branch as the status shows it; None if students follow the folder's own branch."""
+        if self._students is None:
+            return None
+        counted = self._facts or {"commit": None, "behind": None}
+        plans = self._plans.all() if self._plans else ()
+        return {
+            "branch": self._students.branch,
+            "remote": self._students.remote,
+            "way": self._students.way,
+            "commit": counted["commit"],
+            "behind": counted["behind"],
+            "planned": [_planned(plan) for plan in plans],
+            "problem": self.problem or self.offline,
+        }
+
+    def follow(self, students: Students | None) -> None:
+        """Serve this branch from now on."""
+        if students != self._students:
+            self._students, self._line, self._facts, self._counted = students, None, None, None
+            self.problem = self.offline = None
+            self._wake.set()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wake.set()
+
+    async def run(self, here: Workspace, disk: Worker, project: Project) -> None:
+        """Until cancelled.  A Stop ends the folder's work."""
+        self._here, self._disk, self._project = here, disk, project
+        net = Worker(f"students-{self._folder.id}")
+        backoff, failures, wait_s = Backoff(), 0, 0.0
+        try:
+            self._plans = await disk.do(Plans, self._own)
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
+                self._wake.clear()
+                try:
+                    wait_s = await self._work(net)
+                    failures, self.problem, self.offline = 0, None, None
+                except TryAgain as problem:
+                    failures += 1
+                    wait_s = getattr(problem, "after_s", None) or backoff.wait_s(failures, random.random())
+                    self.offline = f"Students get it as soon as their repository can be reached: {problem}"
+                    self._tell_all(self.offline)
+                except NeedsUser as problem:
+                    self.problem, self.offline, wait_s = str(problem), None, self._side.ask_again_s
+                    self._tell_all(f"It is not with students yet: {problem}")
+                await self._count()
+        finally:
+            net.close()
+            self._line = None
+
+    # what people ask for
+
+    async def publish(
+        self, paths: Collection[RelPath], at: str | None, message: str, source: CommitId | None
+    ) -> dict[str, Any]:
+        """Publish now, or plan it; the plan's id and a sentence.  `source`: a checkpoint's commit."""
+        line = self._releasing()
+        moment = planned_time(at, local(time.time())) if at else None
+        if moment is None and self._side.is_paused:
+            raise NeedsUser("This folder is paused: say `syncd resume` first, then publish.")
+        head = source or await self._side.caught_up()
+        if head is None:
+            raise NeedsUser("There is nothing in this folder yet, so there is nothing to publish.")
+        await self._disk.do(_check, line, head, paths)
+        at_s = moment.timestamp() if moment else time.time()
+        plan = Plan(new_id(), Kind.PUBLISH, at_s, tuple(paths), message, source)
+        if moment is None:
+            return await self._at_once(plan, head)
+        await self._disk.do(self._known_plans.add, plan)
+        self._wake.set()
+        sentence = f"{_what(plan)} will be published on {in_words(moment)}, as the folder is then."
+        if source:
+            sentence = f"{_what(plan)} will be published on {in_words(moment)}."
+        return {"id": plan.id, "at": at_s, "sentence": sentence}
+
+    async def undo(self, which: str | None) -> dict[str, Any]:
+        """Undo a release, by default the last one."""
+        line = self._releasing()
+        target = await self._disk.do(line.to_undo, which)
+        plan = Plan(new_id(), Kind.UNDO, time.time(), commit=target.commit)
+        await self._disk.do(line.undo, plan)  # says now what stands in the way
+        return await self._at_once(plan, target.commit)
+
+    async def cancel(self, id: str) -> str:
+        """Forget a planned release; a sentence."""
+        if self._pushing == id:
+            raise NeedsUser("This release is being published at this moment; `syncd undo` takes it back.")
+        plan = await self._disk.do(self._known_plans.drop, id)
+        self._wake.set()
+        return f"{_what(plan)} is no longer planned for {in_words(local(plan.at))}."
+
+    async def releases(self) -> dict[str, Any]:
+        """What was published, what is planned, and what students don't have yet."""
+        line, head = self._line_of(), self._side.head
+        if line is None:
+            raise NeedsUser("Students follow this folder's own branch; `syncd students FOLDER` gives them their own.")
+        done = await self._disk.do(line.releases)
+        waiting = await self._disk.do(line.differences, head) if head else {}
+        return {
+            **(self.report() or {}),
+            "published": [
+                {"id": each.id, "commit": each.commit, "time": each.time, "message": each.message}
+                | {"files": each.files, "undoes": each.undoes}
+                for each in done
+            ],
+            "waiting": [{"path": shown(path), "change": _change(each)} for path, each in sorted(waiting.items())],
+        }
+
+    async def _at_once(self, plan: Plan, head: CommitId) -> dict[str, Any]:
+        told = self._told[plan.id] = asyncio.get_running_loop().create_future()
+        await self._disk.do(self._known_plans.add, plan)
+        await self._disk.do(self._known_plans.fire, plan.id, head)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                sentence = await told
+        except TimeoutError:
+            sentence = "It is on its way to students; `syncd status` says when they have it."
+        finally:
+            self._told.pop(plan.id, None)
+        return {"id": plan.id, "at": plan.at, "sentence": sentence}
+
+    def _releasing(self) -> StudentsLine:
+        line = self._line_of()
+        if line is None:
+            raise NeedsUser(
+                "Students follow this folder's own branch, so every save is published at once; to choose what they "
+                "get and when: syncd students FOLDER --way release."
+            )
+        if line.students.way == "live":
+            raise NeedsUser(
+                "Every save of this folder goes to students at once, so there is nothing to publish or to plan; to "
+                "choose what they get and when: syncd students FOLDER --way release."
+            )
+        return line
+
+    @property
+    def _known_plans(self) -> Plans:
+        if self._plans is None:
+            raise NeedsUser("The folder is just being opened; try again in a moment.")
+        return self._plans
+
+    # the work
+
+    def _line_of(self) -> StudentsLine | None:
+        if self._students is not None and self._line is None:
+            self._line = StudentsLine(self._here.history, self._students, self._here.author, self._project)
+        return self._line if self._students is not None else None
+
+    async def _work(self, net: Worker) -> float:
+        """Do what is due; how long to wait for the next thing."""
+        line = self._line_of()
+        if line is None or self._side.is_paused:
+            return _CLOCK_S
+        if line.students.way == "live":
+            agreed = self._side.agreed
+            if agreed is None or not await self._disk.do(line.behind, agreed):
+                return _CLOCK_S
+            return await self._go_on(line, net, agreed)
+        await self._disk.do(line.released)
+        now, plans = time.time(), self._known_plans
+        for plan in plans.due(now):
+            if not plan.fired:
+                head = await self._side.caught_up()
+                if head is not None:
+                    await self._disk.do(plans.fire, plan.id, head)
+        for plan in plans.due(now):
+            if plan.fired:
+                pause_s = await self._release(line, net, plan)
+                if pause_s:
+                    return min(pause_s, _CLOCK_S)
+        coming = [plan.at for plan in plans.all()]
+        return max(0.0, min([_CLOCK_S, *(at - time.time() for at in coming)])) if coming else _CLOCK_S
+
+    async def _go_on(self, line: StudentsLine, net: Worker, agreed: CommitId) -> float:
+        remote = self._remotes(line.students.remote)
+        for _ in range(_ROUNDS):
+            await self._look(line, net, remote)
+            made = await self._disk.do(line.follow, agreed)
+            if made is None:
+                return 0.0 if self._side.agreed != agreed else _CLOCK_S
+            if pause_s := self._pause_s(line):
+                return pause_s
+            with contextlib.suppress(Behind):
+                await self._push(line, net, remote, made)
+                await self._disk.do(line.arrived)
+        raise TryAgain("The students' branch is being written to all the time.")
+
+    async def _release(self, line: StudentsLine, net: Worker, plan: Plan) -> float:
+        """Bring one plan to the students' branch; how long to wait before that may be tried."""
+        remote, plans = self._remotes(line.students.remote), self._known_plans
+        for _ in range(_ROUNDS):
+            await self._look(line, net, remote)
+            done = await self._disk.do(line.published, plan)
+            edits: Differences = {}
+            if done is None:
+                try:
+                    made = await self._disk.do(line.publish if plan.kind is Kind.PUBLISH else line.undo, plan)
+                except NeedsUser as problem:
+                    await self._end(plans, plan, str(problem), problem)
+                    return 0.0
+                if made is None:
+                    await self._end(plans, plan, f"Students have {_what(plan).lower()} just so already.")
+                    return 0.0
+                if pause_s := self._pause_s(line):
+                    return pause_s
+                done, edits = made
+                self._pushing = plan.id
+                try:
+                    await self._push(line, net, remote, done)
+                except Behind:
+                    continue
+                finally:
+                    self._pushing = None
+            count = f" ({files(len(edits))})" if edits else ""
+            verb = "published" if plan.kind is Kind.PUBLISH else "undone"
+            await self._end(plans, plan, f"{_what(plan)} is {verb}{count}: students' branch {line.students.branch}.")
+            return 0.0
+        raise TryAgain("The students' branch is being written to all the time.")
+
+    async def _end(self, plans: Plans, plan: Plan, sentence: str, problem: SyncError | None = None) -> None:
+        await self._disk.do(plans.drop, plan.id)
+        told = self._told.get(plan.id)
+        if told is None or told.done():
+            self.notes.append(sentence)
+        elif problem is not None:
+            told.set_exception(problem)
+        else:
+            told.set_result(sentence)
+
+    async def _look(self, line: StudentsLine, net: Worker, remote: Remote) -> None:
+        branch, path = line.students.branch, line.history.path
+        seen = await net.do(remote.head, branch)
+        if seen is not None and seen != await self._disk.do(lambda: line.head):
+            await net.do(lambda: remote.fetch(path, branch, name=line.key))
+        await self._disk.do(line.arrived)
+
+    async def _push(self, line: StudentsLine, net: Worker, remote: Remote, commit: CommitId) -> None:
+        self._side.pace_of(line.students.remote).went(time.monotonic())
+        path, branch = line.history.path, line.students.branch
+        await net.do(lambda: remote.push(path, commit, branch, name=line.key))
+
+    def _pause_s(self, line: StudentsLine) -> float:
+        return self._side.pace_of(line.students.remote).wait_s(time.monotonic())
+
+    def _tell_all(self, sentence: str) -> None:
+        for told in self._told.values():
+            if not told.done():
+                told.set_result(sentence)
+
+    async def _count(self) -> None:
+        """Count what students don't have yet, if anything moved since the last time."""
+        line = self._line_of()
+        if line is None:
+            return
+        source = self._side.head
+        line_head = await self._disk.do(lambda: line.head)
+        if (now := (line.key, source, line_head)) == self._counted:
+            return
+        behind = await self._disk.do(_behind, line, source) if source else 0
+        if line is self._line:
+            self._counted = now
+            self._facts = {"way": line.students.way, "commit": line_head, "behind": behind}
+
+
+def _behind(line: StudentsLine, source: CommitId) -> int:
+    """How many files students don't have as they shall; what others did to a live branch counts as meant."""
+    if line.students.way == "live" and not line.behind(source):
+        return 0
+    return len(line.differences(source))
+
+
+def _check(line: StudentsLine, head: CommitId, paths: Collection[RelPath]) -> None:
+    """NeedsUser unless there is something to publish, or to take away, at each of the paths."""
+    projected, history = line.project(head), line.history
+    for path in paths:
+        if history.below(projected, path) is None and history.item(line.head, path) is None:
+            if history.item(head, path) is not None:
+                raise NeedsUser(f"“{shown(path)}” is for staff and never goes to students: leave it out.")
+            raise NeedsUser(f"There is nothing named “{shown(path)}” in this folder: check its name.")
+
+
+def _what(plan: Plan) -> str:
+    if plan.kind is Kind.UNDO:
+        return "The last release"
+    if not plan.paths:
+        return "Everything"
+    named = ", ".join(f"“{shown(path)}”" for path in plan.paths[:3])
+    return named + (f" and {len(plan.paths) - 3} more" if len(plan.paths) > 3 else "")
+
+
+def _planned(plan: Plan) -> dict[str, Any]:
+    return {**plan.facts(), "when": in_words(local(plan.at)), "what": _what(plan)}
+
+
+def _change(each: tuple[object, object]) -> str:
+    was, now = each
+    return "add" if was is None else "delete" if now is None else "update"
+
+
+def same_repository(one: str, other: str) -> bool:
+    """Whether two addresses name one repository, as far as their text tells."""
+    return repository(one) == repository(other)
