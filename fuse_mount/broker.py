@@ -1,11 +1,13 @@
-"""The broker: a small root process that lets agents without rights pass opens through to the files behind.
+"""The broker: a small root process that mounts for agents without rights, and lets them pass opens through.
 
 `python -m fuse_mount.broker SOCKET`.  One conversation per mount, in fixed messages (see
 `kernel.registration`): the mount's /dev/fuse descriptor first, then files to register.  It opens
 nothing by name and reads nothing: an agent hands over what it has opened itself, so that a
 registration gives it no byte that it could not have, and it is refused what would:
 - anything but a regular file, and a file open for writing that is not the agent's own;
-- anything but a FUSE device; more registrations than `MOST`, which hold files open in the kernel.
+- anything but a FUSE device; more registrations than `MOST`, which hold files open in the kernel;
+- a mount anywhere but on a folder of the agent's own, more of them than `_MOUNTS`, and taking away
+  any but its own.
 An agent that does not read its answers is hung up on.  When the broker ends, open files go on, and
 what is opened next is read through the mount.
 """
@@ -23,10 +25,13 @@ import socket
 import stat
 import struct
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuse_mount.kernel.registration import CLOSE, DEVICE, FILE, register_on, unregister_on
+from fuse_mount.kernel.mount import KIND, MountOptions, mount_device, mount_id
+from fuse_mount.kernel.registration import CLOSE, DEVICE, FILE, MOUNT, UNMOUNT, register_on, unregister_on
+from fuse_mount.syscalls import detach
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +49,7 @@ class _Mount:
 
     peer: socket.socket
     uid: int
+    gid: int
     device: int = -1
     registered: set[int] = field(default_factory=set)
 
@@ -55,6 +61,7 @@ class Broker:
         """`listener`: SOCK_SEQPACKET, listening."""
         self._listener = listener
         self._mounts: dict[int, _Mount] = {}
+        self._made: Counter[int] = Counter()
         self._waiting = selectors.DefaultSelector()
 
     def run(self, end: int) -> None:
@@ -73,13 +80,13 @@ class Broker:
     def _welcome(self) -> None:
         with contextlib.suppress(OSError):
             peer, _ = self._listener.accept()
-            _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+            _, uid, gid = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
             if sum(mount.uid == uid for mount in self._mounts.values()) >= _MOUNTS:
                 _log.warning("the user %s asks for more than %s mounts", uid, _MOUNTS)
                 peer.close()
                 return
             peer.setblocking(False)
-            self._mounts[peer.fileno()] = _Mount(peer, uid)
+            self._mounts[peer.fileno()] = _Mount(peer, uid, gid)
             self._waiting.register(peer, selectors.EVENT_READ)
 
     def _hear(self, mount: _Mount) -> None:
@@ -90,6 +97,12 @@ class Broker:
                 self._part(mount)
                 return
             try:
+                number = 0
+                if words == MOUNT and len(fds) == 1:
+                    device = self._mount(mount, fds[0])
+                    fds.append(device)
+                    socket.send_fds(mount.peer, [bytes(4)], [device])
+                    return
                 number = self._answer(mount, words, fds)
             except OSError as error:
                 number = -(error.errno or errno.EIO)
@@ -116,12 +129,30 @@ class Broker:
             number = register_on(mount.device, fds[0])
             mount.registered.add(number)
             return number
+        if words == UNMOUNT and len(fds) == 1:
+            _check_is_theirs(fds[0], mount.uid)
+            detach(b"/proc/self/fd/%d" % fds[0])
+            self._made[mount.uid] -= 1
+            return 0
         number = int.from_bytes(words[1:], "little")
         if words[:1] == CLOSE and len(words) == 5 and number in mount.registered:
             mount.registered.discard(number)
             unregister_on(mount.device, number)
             return 0
         raise OSError(errno.EINVAL, "not a question")
+
+    def _mount(self, mount: _Mount, folder: int) -> int:
+        found = os.fstat(folder)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != mount.uid or found.st_dev in _not_for_mounts():
+            raise OSError(errno.EPERM, "not a folder of their own")
+        if self._made[mount.uid] >= _MOUNTS:
+            # They end without us, too: only the kernel knows how many there are.
+            self._made[mount.uid] = _mounts_of(mount.uid)
+            if self._made[mount.uid] >= _MOUNTS:
+                raise OSError(errno.EMFILE, "too many mounts")
+        device = mount_device(b"/proc/self/fd/%d" % folder, mount.uid, mount.gid, MountOptions())
+        self._made[mount.uid] += 1
+        return device
 
     def _part(self, mount: _Mount) -> None:
         # What it registered stays with the mount: its successor's open files use it.
@@ -140,6 +171,27 @@ def _received(peer: socket.socket) -> tuple[bytes, list[int]]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
     return words, list(fds)
+
+
+def _not_for_mounts() -> set[int]:
+    """The kernel's own file systems, where folders can be a user's too."""
+    return {os.stat(one).st_dev for one in ("/proc", "/sys", "/sys/fs/cgroup") if os.path.isdir(one)}
+
+
+def _mounts_of(uid: int) -> int:
+    with open("/proc/self/mountinfo", "rb") as table:
+        return sum(_is_theirs(line, uid) for line in table)
+
+
+def _is_theirs(line: bytes, uid: int) -> bool:
+    return b" - " + KIND + b" " in line and b"user_id=%d," % uid in line.rpartition(b" ")[2] + b","
+
+
+def _check_is_theirs(top: int, uid: int) -> None:
+    number = b"%d" % mount_id(top)
+    with open("/proc/self/mountinfo", "rb") as table:
+        if not any(line.split(b" ", 1)[0] == number and _is_theirs(line, uid) for line in table):
+            raise OSError(errno.EPERM, "not a mount of their own")
 
 
 def _check(file: int, uid: int) -> None:
@@ -167,7 +219,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(path))
         path.chmod(0o666)  # who asks is told by the kernel
-        listener.listen(256)
+        listener.listen(4096)
         listener.setblocking(False)
         Broker(listener).run(end)
     path.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ _MAGIC = b"SYNCMAN1"
 _HEADER = struct.Struct("<8s20sIIq")  # magic, commit, nodes, bytes of names, time (ns)
 _RECORD = struct.Struct("<IIIIHHQq20s")  # parent, first child, children, name at, name length, mode, size, mtime, id
 _BRIEF = struct.Struct("<12xIHH16x20s")  # of a record: name at, name length, mode, id
+_MODE = struct.Struct("<18xH36x")  # of a record: mode
 FOLDER = 0o040000
 _MODES = {int(mode): mode for mode in Mode}
 
@@ -209,6 +210,11 @@ class Manifest:
                 yield from self.files(index, path + "/")
             else:
                 yield RelPath(path), record
+
+    def count_files(self) -> int:
+        """How many files there are."""
+        records = memoryview(self._map)[_HEADER.size : self._names]
+        return sum(mode != FOLDER for (mode,) in _MODE.iter_unpack(records))
 
     def tree(self) -> dict[RelPath, Entry]:
         """The whole tree, flat."""

@@ -1,17 +1,21 @@
-"""Getting a mount: by mount(2) where we may, else by fusermount3; and taking it away."""
+"""Getting a mount: by mount(2) where we may, else by the broker, else by fusermount3; and taking it away."""
 
 import array
+import contextlib
 import errno
 import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuse_mount.kernel.registration import has_broker, mount_by_broker, unmount_by_broker
 from fuse_mount.syscalls import MountFlag, detach, mount
 
 _DEVICE = "/dev/fuse"
+KIND = b"fuse.synced-folders"
 _MAX_READ = 1 << 20
 
 
@@ -29,20 +33,24 @@ def open_mount(point: Path, options: MountOptions) -> int:
     """Mount at a folder; the descriptor to serve.  OSError says why not."""
     if os.geteuid() == 0:
         try:
-            return _by_system_call(point, options)
+            return mount_device(os.fsencode(point), os.geteuid(), os.getegid(), options)
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EACCES) or shutil.which("fusermount3") is None:
                 raise
+    elif not options.allow_other:
+        with contextlib.suppress(OSError), _opened(point) as folder:
+            return mount_by_broker(folder)
     return _by_fusermount(point, options)
 
 
-def _by_system_call(point: Path, options: MountOptions) -> int:
+def mount_device(point: bytes, uid: int, gid: int, options: MountOptions) -> int:
+    """Mount for somebody by mount(2); the descriptor to serve.  OSError without the right to."""
     fd = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    data = f"fd={fd},rootmode=40000,user_id={os.geteuid()},group_id={os.getegid()},default_permissions"
+    data = f"fd={fd},rootmode=40000,user_id={uid},group_id={gid},default_permissions"
     data += f",max_read={_MAX_READ}" + (",allow_other" if options.allow_other else "")
     flags = MountFlag.NOSUID | MountFlag.NODEV
     try:
-        mount(options.name.encode(), os.fsencode(point), b"fuse.synced-folders", flags, data.encode())
+        mount(options.name.encode(), point, KIND, flags, data.encode())
     except OSError:
         os.close(fd)
         raise
@@ -86,6 +94,10 @@ def close_mount(point: Path) -> None:
                 raise
         else:
             return
+    else:
+        with contextlib.suppress(OSError), _opened(point) as top:
+            unmount_by_broker(top)
+            return
     subprocess.run(["fusermount3", "-u", "-z", "--", os.fspath(point)], capture_output=True, check=False)
 
 
@@ -99,16 +111,28 @@ def is_dead(point: Path) -> bool:
 
 
 def is_mounted(point: Path) -> bool:
-    """Whether something is mounted there, read from the kernel's table and so without touching it."""
-    wanted = os.fsencode(os.path.realpath(point.parent) + "/" + point.name)
-    with open("/proc/self/mountinfo", "rb") as table:
-        return any(_unescaped(line.split(b" ")[4]) == wanted for line in table)
+    """Whether something is mounted there, by the mounts' numbers and so without asking who serves it."""
+    try:
+        with _opened(Path(os.path.realpath(point.parent))) as above, _opened(point) as top:
+            return mount_id(above) != mount_id(top)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
-def _unescaped(word: bytes) -> bytes:
-    for code, char in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
-        word = word.replace(code, char)
-    return word
+def mount_id(fd: int) -> int:
+    """The number (as in mountinfo) of the mount that an open file is on."""
+    with open(f"/proc/self/fdinfo/{fd}") as facts:
+        return next(int(line.split()[1]) for line in facts if line.startswith("mnt_id:"))
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A folder's descriptor, without asking who serves it."""
+    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 _DEVICE_NUMBER = os.makedev(10, 229)  # Linux's Documentation/admin-guide/devices.txt
@@ -120,6 +144,8 @@ def unavailable() -> str | None:
         return "This machine has no /dev/fuse, so folders are kept as plain copies."
     if os.stat(_DEVICE).st_rdev != _DEVICE_NUMBER:
         return "/dev/fuse is not the FUSE device here, so folders are kept as plain copies."
+    if os.geteuid() != 0 and has_broker():
+        return None
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         return "This account may not use /dev/fuse, so folders are kept as plain copies."
     if os.geteuid() == 0:

@@ -27,12 +27,21 @@ _R = TypeVar("_R")
 class Follower:
     """One course.  `run` until cancelled, then `close`; `changed` is set whenever `status` says something new."""
 
-    def __init__(self, course: str, user: str, keeper: Keeper, node: NodeClient, retry_s: float) -> None:
-        """`retry_s` is how soon a waiting merge is tried again."""
+    def __init__(
+        self,
+        course: str,
+        user: str,
+        keeper: Keeper,
+        node: NodeClient,
+        retry_s: float,
+        shown: Callable[[], None] | None = None,
+    ) -> None:
+        """`retry_s` is how soon a waiting merge is tried again; `shown` is called when the folder is there first."""
         self.course = course
         self.changed = asyncio.Event()
         self._user, self._keeper, self._node = user, keeper, node
         self._retry_s = max(retry_s, _FIRST_TRY_S)
+        self._shown = shown
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"view-{course}")
         self._wake = asyncio.Event()
         self._ready: Ready | None = None
@@ -72,6 +81,7 @@ class Follower:
     async def open(self) -> None:
         """Open the folder.  Stop if another agent has it; other trouble is told by `status` and tried again."""
         await self._attempt(self._keeper.open)
+        self._tell_if_shown()
 
     async def run(self) -> None:
         """Follow and update until cancelled."""
@@ -142,7 +152,7 @@ class Follower:
     async def _guard(self) -> None:
         while True:
             await asyncio.sleep(_GUARD_S)
-            if await asyncio.to_thread(self._keeper.is_dead):
+            if self._keeper.is_dead():
                 _log.warning("%s: its mount is dead and is made anew", self._keeper.root)
                 await self._attempt(self._keeper.reopen)
                 self._wake.set()
@@ -184,7 +194,13 @@ class Follower:
                 await asyncio.sleep(_LONGEST_TRY_S)
                 self._wake.set()
 
+    def _tell_if_shown(self) -> None:
+        if self._shown is not None and self._keeper.commit is not None:
+            shown, self._shown = self._shown, None
+            shown()
+
     def _settled(self, report: Report) -> None:
+        self._tell_if_shown()
         self._trouble = None
         if report.changed or report.notes or self._report is None or report.commit != self._report.commit:
             self._updated_at = time.time()

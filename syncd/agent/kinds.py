@@ -1,5 +1,6 @@
 """Which kind of folder a course gets here: the first that works, and from then on the same."""
 
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Kind:
 
 def kinds() -> dict[str, Kind]:
     """All kinds that are installed, in the order in which they are tried."""
-    found = {point.name: point for point in entry_points(group=_GROUP)}
+    found = _points()
     names = [*(name for name in _ORDER if name in found), *sorted(found.keys() - set(_ORDER))]
     return {name: _load(found[name]) for name in names}
 
@@ -77,6 +78,12 @@ def keep_kind(state: Path, kind: str) -> None:
     """Remember the kind."""
     if kept_kind(state) != kind:
         write_durably(state / "kind", kind.encode() + b"\n")
+
+
+@functools.cache
+def _points() -> Mapping[str, EntryPoint]:
+    """Looked for once: an agent that is forked finds what its parent has found and imported."""
+    return {point.name: point for point in entry_points(group=_GROUP)}
 
 
 def _load(point: EntryPoint) -> Kind:

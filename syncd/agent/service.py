@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ class AgentConfig:
     view: str | None = None
     quiet_s: float = 2.0
     report_s: float = 30.0
+    doors: Mapping[str, int] = field(default_factory=dict)
+    """Descriptors of courses' content, where somebody with the right to has opened them for us."""
+    shown: Callable[[str], None] | None = None
+    """Called once a course shows."""
 
 
 async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
@@ -51,12 +56,13 @@ async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object
     _check(config)
     with _only_agent(config.state):
         known = kinds()
-        async with NodeClient(config.node) as node, contextlib.AsyncExitStack() as stack:
+        async with NodeClient(config.node, config.doors) as node, contextlib.AsyncExitStack() as stack:
             followers: dict[str, Follower] = {}
             for course in config.courses:
                 state = config.state / "courses" / course.name
-                keeper = Keeper(course.root, state, config.view, config.quiet_s, known)
-                follower = Follower(course.name, config.user, keeper, node, config.quiet_s)
+                keeper = Keeper(course.root, state, config.view, config.quiet_s, known, config.doors.get(course.name))
+                shown = functools.partial(config.shown, course.name) if config.shown else None
+                follower = Follower(course.name, config.user, keeper, node, config.quiet_s, shown)
                 followers[course.name] = follower
                 stack.push_async_callback(follower.close)
                 await follower.open()

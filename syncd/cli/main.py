@@ -31,6 +31,7 @@ _COMMANDS = {
     "completion": "syncd.cli.completion",
     "node": "syncd.cli.node_install",
     "agent": "syncd.cli.student",
+    "agents": "syncd.cli.agents",
     "update": "syncd.cli.student",
     "mount": "syncd.cli.student",
     "demo": "syncd.cli.demo",

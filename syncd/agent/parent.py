@@ -1,0 +1,326 @@
+"""The parent of a node's agents: forks one for a student who needs it, and starts it again if it crashes.
+
+`syncd agents run`, as root.  It mounts nothing and reads nothing of a student's: a child becomes the
+student first (`become`) and has its mounts made by the broker.  Everything was imported before the fork,
+so that students share that memory.  Who asks is root or the hub (the socket's group); what a child says is
+one byte.  Agents live on when their parent ends; the next one finds them again (`records`).
+"""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from syncd.agent.become import Student, become, student
+from syncd.agent.cgroup import Groups
+from syncd.agent.records import Record, Records, began, opened
+from syncd.core.errors import NeedsUser
+
+_log = logging.getLogger(__name__)
+_LONGEST = 4096
+_FIRST_AGAIN_S, _LONGEST_AGAIN_S, _SETTLED_S = 0.02, 30.0, 60.0
+_LOOK_S = 5.0
+_LONGEST_WAIT_S = 30.0
+
+Courses = Callable[[Student], Mapping[str, Path]]
+"""The courses of which somebody is a member, and where their content lies: by root's own settings."""
+
+Work = Callable[[Student, Sequence[str], Mapping[str, int], Callable[[str], None]], int]
+"""A child's life, as the student: the courses, descriptors of their content, and what to call once one shows.
+
+Its result is the exit status; 0 if it ended because it was told to.
+"""
+
+
+@dataclass(slots=True)
+class _Agent:
+    """One that runs, or will again."""
+
+    who: Student
+    courses: tuple[str, ...]
+    pid: int = 0
+    pidfd: int = -1
+    said: int = -1
+    """Where the child writes one byte for each course that shows: the course's place in `courses`."""
+    shown: set[str] = field(default_factory=set)
+    adopted: bool = False
+    started: float = 0.0
+    again_at: float | None = None
+    pause_s: float = _FIRST_AGAIN_S
+    ending: bool = False
+    used: float = 0.0
+
+
+@dataclass(slots=True)
+class _Asker:
+    """Somebody who waits for folders to show."""
+
+    peer: socket.socket
+    uid: int
+    until: float
+
+
+class Parent:
+    """Serves until told to end."""
+
+    def __init__(
+        self, listener: socket.socket, records: Records, groups: Groups, courses: Courses, work: Work, idle_s: float
+    ) -> None:
+        """`listener`: SOCK_SEQPACKET.  An agent whose student has had no process for `idle_s` is ended."""
+        self._listener, self._records, self._groups = listener, records, groups
+        self._courses, self._work, self._idle_s = courses, work, idle_s
+        self._agents: dict[int, _Agent] = {}
+        self._askers: list[_Asker] = []
+        self._waiting = selectors.DefaultSelector()
+        self._looked = time.monotonic()
+
+    def run(self, end: int) -> None:
+        """Until there is something to read from `end`; the agents go on."""
+        self._listener.setblocking(False)
+        self._waiting.register(self._listener, selectors.EVENT_READ, self._welcome)
+        self._waiting.register(end, selectors.EVENT_READ, None)
+        self._adopt()
+        while True:
+            for key, _ in self._waiting.select(self._pause_s()):
+                if key.fd == end:
+                    return
+                key.data()
+            self._do_what_is_due()
+
+    # What is asked
+
+    def _welcome(self) -> None:
+        with contextlib.suppress(OSError):
+            peer, _ = self._listener.accept()
+            peer.setblocking(False)
+            self._waiting.register(peer, selectors.EVENT_READ, lambda: self._hear(peer))
+
+    def _hear(self, peer: socket.socket) -> None:
+        self._waiting.unregister(peer)
+        try:
+            said = json.loads(peer.recv(_LONGEST) or b"{}")
+            self._answer(peer, said["do"], said)
+        except NeedsUser as problem:
+            _tell(peer, {"error": str(problem)})
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            _log.debug("not a question: %s", problem)
+            _tell(peer, {"error": "That is not a question that the agents' parent knows."})
+
+    def _answer(self, peer: socket.socket, what: str, said: Mapping[str, Any]) -> None:
+        if what == "list":
+            _tell(peer, {"agents": [self._facts(agent) for agent in self._agents.values()]})
+            return
+        who = student(str(said["user"]))
+        if what == "end":
+            self._end(who.uid)
+            _tell(peer, {"user": who.name, "ended": True})
+            return
+        if what != "ensure":
+            raise ValueError(what)
+        self._ensure(who)
+        wait_s = min(float(said.get("wait_s", 0.0)), _LONGEST_WAIT_S)
+        self._askers.append(_Asker(peer, who.uid, time.monotonic() + wait_s))
+
+    def _ensure(self, who: Student) -> None:
+        agent, courses = self._agents.get(who.uid), self._courses(who)
+        if not courses:
+            self._end(who.uid)
+            raise NeedsUser(f"{who.name} is a member of no course on this node.")
+        if agent is None:
+            self._agents[who.uid] = agent = _Agent(who, tuple(courses))
+            self._start(agent, courses)
+        elif set(agent.courses) != set(courses):
+            # A course has come or gone: it begins anew as soon as it has ended.
+            self._end(who.uid)
+            self._agents[who.uid] = agent
+            agent.courses, agent.again_at = tuple(courses), time.monotonic()
+            agent.shown.clear()
+        elif agent.ending:
+            agent.again_at = time.monotonic()
+        agent.used = time.monotonic()
+
+    def _facts(self, agent: _Agent) -> dict[str, Any]:
+        folders = [
+            {
+                "course": name,
+                "folder": str(agent.who.home / name),
+                "state": "ready" if name in agent.shown else "starting",
+            }
+            for name in agent.courses
+        ]
+        return {"user": agent.who.name, "pid": agent.pid, "folders": folders}
+
+    # Starting and ending
+
+    def _start(self, agent: _Agent, courses: Mapping[str, Path]) -> None:
+        doors: dict[str, int] = {}
+        hear, say = os.pipe2(os.O_CLOEXEC)
+        try:
+            for name, content in courses.items():
+                with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
+                    doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            pid = os.fork()
+            if pid == 0:
+                self._live(agent.who, tuple(courses), doors, say)
+            self._groups.add(agent.who.uid, pid)
+            os.set_blocking(hear, False)
+            agent.courses = tuple(courses)
+            agent.shown.clear()
+            self._watch(agent, pid, os.pidfd_open(pid), hear)
+            self._records.keep(agent.who.uid, Record(agent.who.name, pid, began(pid) or 0))
+        finally:
+            for fd in (say, *doors.values()):
+                os.close(fd)
+
+    def _live(self, who: Student, courses: Sequence[str], doors: Mapping[str, int], say: int) -> NoReturn:
+        status = 1
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            become(who, {*doors.values(), say})
+            status = self._work(who, courses, doors, lambda name: _say(say, courses.index(name)))
+        except Exception:  # noqa: BLE001 - the end of a process
+            _log.exception("the agent of %s ended", who.name)
+        finally:
+            os._exit(status)
+
+    def _watch(self, agent: _Agent, pid: int, pidfd: int, said: int) -> None:
+        agent.pid, agent.pidfd, agent.said = pid, pidfd, said
+        agent.started, agent.again_at, agent.ending = time.monotonic(), None, False
+        self._waiting.register(pidfd, selectors.EVENT_READ, lambda: self._ended(agent))
+        if said >= 0:
+            self._waiting.register(said, selectors.EVENT_READ, lambda: self._heard(agent))
+
+    def _heard(self, agent: _Agent) -> None:
+        words = os.read(agent.said, 64)
+        if not words:
+            self._deaf(agent)
+        agent.shown.update(agent.courses[number] for number in words if number < len(agent.courses))
+
+    def _deaf(self, agent: _Agent) -> None:
+        if agent.said >= 0:
+            self._waiting.unregister(agent.said)
+            os.close(agent.said)
+            agent.said = -1
+
+    def _ended(self, agent: _Agent) -> None:
+        status = 1
+        with contextlib.suppress(ChildProcessError):
+            status = os.waitstatus_to_exitcode(os.waitpid(agent.pid, 0)[1])
+        self._waiting.unregister(agent.pidfd)
+        os.close(agent.pidfd)
+        self._deaf(agent)
+        lived_s = time.monotonic() - agent.started
+        agent.pid, agent.pidfd = 0, -1
+        agent.shown.clear()
+        if agent.ending or status == 0:
+            self._records.drop(agent.who.uid)
+            if agent.again_at is None:
+                self._groups.remove(agent.who.uid)
+                self._agents.pop(agent.who.uid, None)
+            return
+        agent.pause_s = _FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
+        agent.again_at = time.monotonic() + agent.pause_s
+        _log.warning("the agent of %s died (%s) and is started again", agent.who.name, status)
+
+    def _end(self, uid: int) -> None:
+        agent = self._agents.get(uid)
+        if agent is None:
+            return
+        agent.again_at = None
+        if not agent.pid:
+            self._agents.pop(uid)
+            self._records.drop(uid)
+            return
+        agent.ending = True
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(agent.pidfd, signal.SIGTERM)
+
+    def _adopt(self) -> None:
+        """Find the agents of an earlier parent; those that died meanwhile are started again."""
+        for uid, record in list(self._records.all()):
+            try:
+                who = student(record.user)
+                courses = self._courses(who)
+            except NeedsUser:
+                self._records.drop(uid)
+                continue
+            agent = self._agents[uid] = _Agent(who, tuple(courses), adopted=True, used=time.monotonic())
+            pidfd = opened(record)
+            if pidfd is None:
+                agent.again_at = time.monotonic()
+            else:
+                self._watch(agent, record.pid, pidfd, -1)
+                agent.shown.update(name for name in courses if _is_mounted(who, name))
+
+    # Time
+
+    def _pause_s(self) -> float:
+        now = time.monotonic()
+        due = [agent.again_at for agent in self._agents.values() if agent.again_at is not None and not agent.pid]
+        due += [asker.until for asker in self._askers]
+        due.append(self._looked + _LOOK_S)
+        return max(0.0, min(due) - now)
+
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        for agent in list(self._agents.values()):
+            if agent.again_at is not None and not agent.pid and agent.again_at <= now:
+                courses = self._courses(agent.who)
+                if courses:
+                    self._start(agent, courses)
+                else:
+                    agent.again_at = None
+                    self._end(agent.who.uid)
+        for asker in list(self._askers):
+            found = self._agents.get(asker.uid)
+            if found is None or asker.until <= now or found.shown.issuperset(found.courses):
+                self._askers.remove(asker)
+                _tell(asker.peer, self._facts(found) if found else {"error": "The agent ended at once; see its log."})
+        if now - self._looked >= _LOOK_S:
+            self._looked = now
+            self._end_idle(now)
+
+    def _end_idle(self, now: float) -> None:
+        """A student without any process can have nothing open in a folder that only they can enter."""
+        there = _uids()
+        for uid, agent in list(self._agents.items()):
+            if uid in there:
+                agent.used = now
+            elif now - agent.used > self._idle_s and agent.pid and not agent.ending:
+                _log.info("the agent of %s ends: nobody has used it for %.0f s", agent.who.name, self._idle_s)
+                self._end(uid)
+
+
+def _uids() -> set[int]:
+    """Whose processes run.  Agents don't count: what may not be looked into belongs to root (proc(5), PR_SET_DUMPABLE)."""
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found.add(os.stat(f"/proc/{entry.name}/environ").st_uid)
+    return found
+
+
+def _is_mounted(who: Student, course: str) -> bool:
+    wanted = os.fsencode(who.home / course)
+    with open("/proc/self/mountinfo", "rb") as table:
+        return any(b" %s " % wanted in line and b"user_id=%d," % who.uid in line for line in table)
+
+
+def _say(say: int, number: int) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone: nobody wants to know
+        os.write(say, bytes([number]))
+
+
+def _tell(peer: socket.socket, said: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError), peer:
+        peer.send(json.dumps(said).encode())

@@ -1,0 +1,236 @@
+"""A class on one node: agents on demand, as their students, through crashes and restarts of everything around them."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from class_node import ClassNode, until
+from repository import READ, WRITE, commit_and_push
+
+from syncd.agent.ask_parent import ask_parent
+from syncd.agent.become import student
+from syncd.agent.records import Record, Records, began, opened
+from syncd.core.errors import NeedsUser
+from syncd.demo.gitserver import GitServer
+
+pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow]
+
+ADA, BEN, CY = "ada", "ben", "cy"
+FIRST = {"lab/a.txt": "one\n", "big.bin": "x" * 400_000}
+
+
+class Class:
+    """The node, with a course of `ada` and `ben`, and another of `ben` alone."""
+
+    def __init__(self, node: ClassNode, server: GitServer) -> None:
+        self.node, self.server = node, server
+
+    def ask(self, what: str, user: str | None = None) -> dict[str, Any]:
+        return ask_parent(self.node.agents, {"do": what, "user": user, "wait_s": 20.0})
+
+    def pid(self, user: str) -> int:
+        return next(agent["pid"] for agent in self.ask("list")["agents"] if agent["user"] == user)
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Students must reach it, and sockets in homes have short addresses."""
+    with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+async def arrived(short_path: Path) -> AsyncIterator[Class]:
+    server = GitServer(short_path / "srv", write_tokens=[WRITE], read_tokens=[READ])
+    async with server:
+        for name in ("ds8", "stat"):
+            await asyncio.to_thread(commit_and_push, short_path / f"{name}.work", server.create(name), FIRST)
+        token = short_path / "token"
+        token.write_text(READ)
+        token.chmod(0o600)
+        members = {"ds8": [ADA, BEN], "stat": [BEN]}
+        courses = [
+            f'[[course]]\nname = "{name}"\nremote = "{server.url(name)}"\nbranch = "main"\n'
+            f'token_file = "{token}"\nmembers = {json.dumps(who)}\n'
+            for name, who in members.items()
+        ]
+        with ClassNode(short_path, [ADA, BEN, CY]) as node:
+            await asyncio.to_thread(node.start_all, courses)
+            yield Class(node, server)
+
+
+async def told(arrived: Class, story: Callable[[Class], None]) -> None:
+    """Stories block; the git server goes on meanwhile."""
+    await asyncio.to_thread(story, arrived)
+
+
+def push(arrived: Class, files: dict[str, str]) -> None:
+    commit_and_push(arrived.node.root / "ds8.work", arrived.server.url("ds8"), files)
+    hint = "import asyncio\nfrom syncd.node.client import NodeClient\nfrom pathlib import Path\n"
+    hint += f"async def go():\n async with NodeClient(Path('{arrived.node.root}/store/node.sock')) as n:\n"
+    hint += "  await n.hint('ds8')\nasyncio.run(go())"
+    arrived.node.run_as(None, hint)
+
+
+async def test_students_arrive_edit_are_updated_and_see_only_their_courses(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node = hub.node
+        found = hub.ask("ensure", ADA)
+        folder = str(node.home(ADA) / "ds8")
+        assert found["folders"] == [{"course": "ds8", "folder": folder, "state": "ready"}]
+        assert {one["course"] for one in hub.ask("ensure", BEN)["folders"]} == {"ds8", "stat"}
+        with pytest.raises(NeedsUser, match="member of no course"):
+            hub.ask("ensure", CY)
+        for nobody in ("root", "nobody-at-all"):
+            with pytest.raises(NeedsUser):
+                hub.ask("ensure", nobody)
+        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        assert node.read(BEN, "stat/big.bin") == "x" * 400_000
+        node.run_as(ADA, f"open({folder + '/lab/mine.txt'!r}, 'w').write('mine')")
+        push(hub, {**FIRST, "lab/a.txt": "two\n"})
+        for name in (ADA, BEN):
+            until(lambda name=name: node.read(name, "ds8/lab/a.txt") == "two\n")  # type: ignore[misc]
+        assert node.read(ADA, "ds8/lab/mine.txt") == "mine"
+        upper = node.home(ADA) / ".local/state/synced-folders/agent/courses/ds8/view/upper/lab/mine.txt"
+        assert (upper.stat().st_uid, upper.read_text()) == (node.uid(ADA), "mine")
+        assert hub.ask("end", ADA)["ended"]
+        until(lambda: folder not in node.mounts() and not os.path.exists(folder))
+        hub.ask("ensure", ADA)
+        assert node.read(ADA, "ds8/lab/mine.txt") == "mine"
+
+    await told(arrived, story)
+
+
+async def test_agent_holds_nothing_that_its_student_may_not_have(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node = hub.node
+        hub.ask("ensure", ADA)
+        hub.ask("ensure", BEN)
+        pid, uid = hub.pid(ADA), node.uid(ADA)
+        facts = dict(
+            line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+        )
+        assert facts["Uid"].split() == facts["Gid"].split() == [str(uid)] * 4
+        assert facts["Groups"].split() == [str(uid)]
+        assert {int(facts[key], 16) for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
+        assert facts["NoNewPrivs"] == "1"
+        held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+        inside = str(node.root)
+        strange = {one for one in held if one.startswith(inside) and not one.startswith(str(node.home(ADA)))}
+        content = f"{inside}/store/courses/ds8/content"
+        assert {one for one in strange if not one.startswith(content)} == {f"{inside}/logs/parent.log"}
+        # Its memory began as a copy of root's: even its own student can't look into it.
+        closed = node.run_as(
+            ADA,
+            f"import os\nfor what in ('mem', 'environ', 'fd'):\n"
+            f" try:\n  os.listdir('/proc/{pid}/fd') if what == 'fd' else open('/proc/{pid}/' + what, 'rb').read(1)\n"
+            f"  print('open', what)\n except OSError:\n  pass",
+        )
+        assert closed == ""
+        for other in (BEN, CY):
+            for path in (node.home(ADA) / "ds8/lab/a.txt", node.root / "store/courses/ds8/content"):
+                code = f"import os\ntry:\n os.stat({str(path)!r}); print('open')\nexcept OSError:\n pass"
+                assert node.run_as(other, code) == ""
+
+    await told(arrived, story)
+
+
+async def test_killed_agent_is_started_again_and_open_files_go_on(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node = hub.node
+        hub.ask("ensure", ADA)
+        before = hub.pid(ADA)
+        path = str(node.home(ADA) / "ds8/big.bin")
+        reader = (
+            f"import os, time\nfile = open({path!r}); assert len(file.read(1000)) == 1000\n"
+            f"open({str(node.home(ADA) / 'reading')!r}, 'w').close()\n"
+            f"while not os.path.exists({str(node.home(ADA) / 'go')!r}): time.sleep(0.01)\n"
+            "print(len(file.read()))"
+        )
+        import threading
+
+        said: list[str] = []
+        thread = threading.Thread(target=lambda: said.append(node.run_as(ADA, reader)))
+        thread.start()
+        until(lambda: (node.home(ADA) / "reading").exists())
+        os.kill(before, signal.SIGKILL)
+        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        until(lambda: hub.pid(ADA) not in (0, before))
+        (node.home(ADA) / "go").touch()
+        thread.join(60)
+        assert said == ["399000\n"]
+        push(hub, {**FIRST, "lab/a.txt": "two\n"})
+        until(lambda: node.read(ADA, "ds8/lab/a.txt") == "two\n")
+
+    await told(arrived, story)
+
+
+async def test_node_broker_and_parent_are_restarted_and_nobody_notices(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node = hub.node
+        hub.ask("ensure", ADA)
+        pid = hub.pid(ADA)
+        for name, number in (("parent", signal.SIGKILL), ("node", signal.SIGKILL), ("broker", signal.SIGTERM)):
+            node.stop(name, number)
+        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        node.start_parent()
+        assert hub.pid(ADA) == pid
+        assert hub.ask("ensure", ADA)["folders"][0]["state"] == "ready"
+        # Without the node's service a student who comes back sees the folder as it was; and what could not be
+        # unmounted, as there was no broker, is put right then.
+        hub.ask("end", ADA)
+        until(lambda: not hub.ask("list")["agents"])
+        node.start("broker", "fuse_mount.broker", node.broker)
+        hub.ask("ensure", ADA)
+        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        node.start("node", "syncd", "node", "--config", node.root / "node.toml")
+        push(hub, {**FIRST, "lab/a.txt": "two\n"})
+        until(lambda: node.read(ADA, "ds8/lab/a.txt") == "two\n")
+        # An agent that dies while nobody watches is started again by the next parent.
+        node.stop("parent", signal.SIGKILL)
+        os.kill(hub_pid := _agent_of(node, ADA), signal.SIGKILL)
+        node.start_parent()
+        until(lambda: hub.pid(ADA) not in (0, hub_pid))
+        assert node.read(ADA, "ds8/lab/a.txt") == "two\n"
+
+    await told(arrived, story)
+
+
+async def test_agent_ends_once_its_student_is_gone(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node = hub.node
+        node.stop("parent")
+        node.start_parent(idle_s=0.1)
+        hub.ask("ensure", ADA)
+        until(lambda: not hub.ask("list")["agents"])
+        until(lambda: node.mounts() == [])
+
+    await told(arrived, story)
+
+
+def _agent_of(node: ClassNode, name: str) -> int:
+    record = json.loads((node.root / "records" / f"{node.uid(name)}.json").read_text())
+    return int(record["pid"])
+
+
+def test_a_record_is_one_process_for_ever(tmp_path: Path) -> None:
+    records = Records(tmp_path / "records")
+    now = began(os.getpid())
+    assert now is not None
+    records.keep(7, Record("ada", os.getpid(), now))
+    (tmp_path / "records" / "8.json").write_text('{"user": ')
+    assert list(records.all()) == [(7, Record("ada", os.getpid(), now))]
+    pidfd = opened(Record("ada", os.getpid(), now))
+    assert pidfd is not None
+    os.close(pidfd)
+    assert opened(Record("ada", os.getpid(), now + 1)) is None
+    records.drop(7)
+    assert list(records.all()) == []
+    with pytest.raises(NeedsUser, match="root"):
+        student("root")
