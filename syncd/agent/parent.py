@@ -301,7 +301,7 @@ class Parent:
 
 
 def _uids() -> set[int]:
-    """Whose processes run.  Agents don't count: what may not be looked into belongs to root (proc(5), PR_SET_DUMPABLE)."""
+    """Whose processes run.  Agents do not count: what may not be looked into is root's (PR_SET_DUMPABLE, proc(5))."""
     found = set()
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():

@@ -49,7 +49,7 @@ def install(only_print: bool, no_start: bool, root: Path, folder: Path | None) -
     _run("systemctl", "restart", *STARTED)
     click.echo(
         f"This node's services run.  Name its courses in /{_SETTINGS}, then: systemctl reload syncd-node\n"
-        "A student's folders are served by: systemctl start syncd-agent@USER"
+        "A student's folders are there after: syncd agents ensure USER"
     )
 
 
@@ -60,6 +60,8 @@ def uninstall(root: Path) -> None:
     _need_root("uninstall")
     here = root == Path("/")
     if here:
+        # A stop leaves the agents that it has started: they are told to end while there is a broker that unmounts.
+        _run("systemctl", "kill", "syncd-agents.service", check=False)
         _run("systemctl", "stop", "syncd-agent@*.service", *STARTED, "syncd-collect.service", check=False)
         _run("systemctl", "disable", "--quiet", *STARTED, check=False)
     removed = [path for path in node_files(unit_files(), Path("/")) if (root / path).exists()]

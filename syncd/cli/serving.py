@@ -24,20 +24,15 @@ class _Sentences(logging.Formatter):
         return super().format(record)
 
 
-<<<<<<< HEAD
-def serve(daemon: Coroutine[Any, Any, None], reload: Callable[[], None] | None = None) -> None:
-    """Run a daemon to its end; a request to end is no error.  `reload` is called at SIGHUP."""
-=======
 def speak() -> None:
     """Log to stderr, in sentences."""
->>>>>>> 5d46781 (Start each student's agent on demand, from a parent that survives them and they it)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Sentences("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def serve(daemon: Coroutine[Any, Any, None]) -> None:
-    """Run a daemon to its end; a request to end is no error."""
+def serve(daemon: Coroutine[Any, Any, None], reload: Callable[[], None] | None = None) -> None:
+    """Run a daemon to its end; a request to end is no error.  `reload` is called at SIGHUP."""
     speak()
 
     async def until_told() -> None:

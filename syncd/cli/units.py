@@ -17,9 +17,10 @@ NODE_UNITS = (
     "syncd-node.service",
     "syncd-collect.service",
     "syncd-collect.timer",
+    "syncd-agents.service",
     "syncd-agent@.service",
 )
-STARTED = ("syncd-broker.service", "syncd-node.service", "syncd-collect.timer")
+STARTED = ("syncd-broker.service", "syncd-node.service", "syncd-agents.service", "syncd-collect.timer")
 """What `syncd node install` starts; agents start per student."""
 _HIDDEN = (Path("/root"), Path("/home"), Path("/run/user"), Path("/tmp"))
 """What hardened units don't see (ProtectHome, PrivateTmp)."""
