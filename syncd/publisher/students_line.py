@@ -128,7 +128,7 @@ class StudentsLine:
         """The commit's message, unless it names what is for staff alone: then what students see of it."""
         before = commit.parents[0] if commit.parents else None
         for path in self.history.changes(before, commit.id):
-            if path not in edits and path.rpartition("/")[2] in commit.message:
+            if path not in edits and any(name in commit.message for name in words.names(path)):
                 return words.message(_changes(edits))
         return commit.message
 

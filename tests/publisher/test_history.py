@@ -192,7 +192,21 @@ def _entry(c: str) -> Entry:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ({"lab/lab03.ipynb": "1"}, {"lab/lab03.ipynb": "2"}, "Update lab03.ipynb"),
+        ({"lab/lab03.ipynb": "1"}, {"lab/lab03.ipynb": "2"}, "Update lab 3"),
+        (
+            {"lab/lab03.ipynb": "1"},
+            {"lab/lab03.ipynb": "2", "lab/data/a.csv": "3", "lab/data/b.TSV": "4"},
+            "Update lab 3, add 2 data files",
+        ),
+        ({}, {"data.csv": "1"}, "Add data.csv"),
+        ({}, {"a.png": "1", "b.jpg": "2", "c.csv": "3", "d.csv": "4", "e": "5"}, "Add e, 2 data files and 2 images"),
+        ({}, {f"hw_{n}.ipynb": f"{n}" for n in range(1, 4)}, "Add hw 1, hw 2 and hw 3"),
+        ({}, {f"hw_{n}.ipynb": f"{n}" for n in range(1, 6)}, "Add 5 notebooks"),
+        ({}, {**{f"{n}.csv": f"{n}" for n in range(5)}, **{f"{n}.py": f"{n}" for n in range(5, 9)}}, "Add 9 files"),
+        ({}, {"a/lab1.ipynb": "1", "b/lab01.ipynb": "2"}, "Add lab1.ipynb and lab01.ipynb"),
+        ({}, {"Sampling.ipynb": "1", "2026.ipynb": "2"}, "Add 2026.ipynb and Sampling.ipynb"),
+        ({"a": "1", "b": "1"}, {"c": "1", "d": "1"}, "Rename a to c and b to d"),
+        ({f"a{n}": f"{n}" for n in range(5)}, {f"b{n}": f"{n}" for n in range(5)}, "Rename 5 files"),
         (
             {"x": "1", "notes.txt": "2"},
             {"x": "3", **{f"d/{n}": f"{n}" for n in range(4, 8)}},

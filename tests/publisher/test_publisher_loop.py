@@ -22,7 +22,7 @@ async def test_a_save_is_published_and_confirmed(state: Path, folder: Path, cour
         await until(lambda: course.files() == everything(folder))
         status = await publisher.up_to_date()
         assert status["commit"] == status["remote_commit"] == course.head()
-        assert status["recent"][0]["message"] == "Update lab01.ipynb, add notes.md"
+        assert status["recent"][0]["message"] == "Update lab 1, add notes.md"
         assert status["recent"][0]["files"] == 2
         (folder / "notes.md").unlink()
         await until(lambda: course.files() == everything(folder))
