@@ -31,6 +31,7 @@ from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import way_out
 from syncd.publisher.past import Deed, Listed, Past
+from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
 from syncd.publisher.students_sync import StudentsSync
@@ -150,7 +151,7 @@ class FolderSync:
     def follow(self, folder: Folder) -> None:
         """Go on with these settings."""
         self.folder = folder
-        self.students.follow(folder.students)
+        self.students.follow(folder)
 
     # for `asked` and the students' side
 
@@ -235,7 +236,8 @@ class FolderSync:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())
                 loops.create_task(self._talk())
-                loops.create_task(self.students.run(here, self._disk, here.history.tree_id))
+                projection = await self._disk.do(Projection, here.history, self._own / "projection.json")
+                loops.create_task(self.students.run(here, self._disk, projection))
         finally:
             self._here = None
             self._net.close()

@@ -65,8 +65,10 @@ class StudentsLine:
     def behind(self, agreed: CommitId) -> list[CommitId]:
         """The instructor's commits that students don't have, oldest first; only the last one if they are too many."""
         source = self._source()
-        if source == agreed:
-            return []
+        if source == agreed:  # what is for staff may have been decided anew since
+            mark = self._mark()
+            same = mark is not None and self.project(agreed) == self.history.tree_id(mark.id)
+            return [] if same else [agreed]
         chain: list[CommitId] = []
         at: CommitId | None = agreed
         while at is not None and len(chain) < _MOST_AT_ONCE:
@@ -93,7 +95,7 @@ class StudentsLine:
         for source in self.behind(agreed):
             wanted = self.project(source)
             edits = {path: (was, now) for path, was, now in self.history.differences(projected, wanted)}
-            made = self._live(at, source, edits)
+            made = self._live(at, source, edits, again=mark is not None and mark.parents[0] == source)
             at, projected = made or at, wanted
         if at is None:
             return None
@@ -115,14 +117,17 @@ class StudentsLine:
         self.history.drop_ref(self._ref("mark"))
         self.history.drop_ref(self._ref("next"))
 
-    def _live(self, at: CommitId | None, source: CommitId, edits: Differences) -> CommitId | None:
+    def _live(
+        self, at: CommitId | None, source: CommitId, edits: Differences, *, again: bool = False
+    ) -> CommitId | None:
         tree = self._edited(at, edits)
         if tree == self.history.tree_id(at):
             return None
         commit = self.history.look_up(source)
         if at is None:  # else it could be the instructor's first commit itself, byte by byte
             return self.history.commit([], tree, self._author, f"Begin with {words.files(len(edits))}", commit.time)
-        return self.history.commit([at], tree, commit.author, self._said(commit, edits), commit.time)
+        said = words.message(_changes(edits)) if again else self._said(commit, edits)
+        return self.history.commit([at], tree, commit.author, said, commit.time)
 
     def _said(self, commit: Commit, edits: Differences) -> str:
         """The commit's message, unless it names what is for staff alone: then what students see of it."""
@@ -171,14 +176,29 @@ class StudentsLine:
         wanted = f"{_RELEASE}: {plan.id}"
         return next((each.id for each in self._line() if wanted in each.message.splitlines()), None)
 
-    def publish(self, plan: Plan) -> tuple[CommitId, Differences] | None:
-        """Commit the plan's paths as the projection has them; None if students have all that."""
+    def publish(self, plan: Plan, present: CommitId | None) -> tuple[CommitId, Differences] | None:
+        """Commit the plan's paths as the projection has them; None if students have all that.
+
+        What is for staff in the folder's `present` commit is so in every older one.
+        """
         assert plan.commit is not None
         edits = self.differences(plan.commit, plan.paths)
+        if present is not None and present != plan.commit:
+            edits = self._without_staff(edits, present)
         if not edits:
             return None
         message = plan.message or words.message(_changes(edits))
         return self._commit(edits, message, f"{_RELEASE}: {plan.id}"), edits
+
+    def _without_staff(self, edits: Differences, present: CommitId) -> Differences:
+        projected, history = self.project(present), self.history
+        out: Differences = {}
+        for path, (was, now) in edits.items():
+            if history.item(present, path) is not None and history.below(projected, path) is None:
+                now = None
+            if was != now:
+                out[path] = (was, now)
+        return out
 
     def undo(self, plan: Plan) -> tuple[CommitId, Differences]:
         """Commit the former state of exactly what a release changed.  NeedsUser if that was changed again since."""

@@ -20,8 +20,9 @@ from syncd.git.address import repository
 from syncd.git.remote import Behind, Remote
 from syncd.publisher.planned_time import in_words, local, planned_time
 from syncd.publisher.plans import Kind, Plan, Plans, new_id, shown
-from syncd.publisher.registry import Folder, Students
-from syncd.publisher.students_line import Differences, Project, StudentsLine
+from syncd.publisher.projection import Projection, Rules
+from syncd.publisher.registry import Folder
+from syncd.publisher.students_line import Differences, StudentsLine
 from syncd.publisher.words import files
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
@@ -65,6 +66,7 @@ class StudentsSync:
         self._facts: dict[str, Any] | None = None
         self._counted: object = None
         self._plans: Plans | None = None
+        self._left_out: Mapping[RelPath, str] = {}
         self._line: StudentsLine | None = None
         self.problem: str | None = None
         """What only the person can change."""
@@ -92,22 +94,25 @@ class StudentsSync:
             "behind": counted["behind"],
             "planned": [_planned(plan) for plan in plans],
             "problem": self.problem or self.offline,
+            "left_out": [shown(why) for why in list(self._left_out.values())[:100]],
         }
 
-    def follow(self, students: Students | None) -> None:
-        """Serve this branch from now on."""
-        if students != self._students:
-            self._students, self._line, self._facts, self._counted = students, None, None, None
+    def follow(self, folder: Folder) -> None:
+        """Go on with these settings of the folder."""
+        if folder.students != self._students:
+            self._students, self._line, self._facts = folder.students, None, None
             self.problem = self.offline = None
+        if folder != self._folder:
+            self._folder, self._counted = folder, None
             self._wake.set()
 
     def wake(self) -> None:
         """There may be something to do."""
         self._wake.set()
 
-    async def run(self, here: Workspace, disk: Worker, project: Project) -> None:
+    async def run(self, here: Workspace, disk: Worker, projection: Projection) -> None:
         """Until cancelled.  A Stop ends the folder's work."""
-        self._here, self._disk, self._project = here, disk, project
+        self._here, self._disk, self._projection = here, disk, projection
         net = Worker(f"students-{self._folder.id}")
         backoff, failures, wait_s = Backoff(), 0, 0.0
         try:
@@ -227,6 +232,9 @@ class StudentsSync:
 
     # the work
 
+    def _project(self, commit: CommitId) -> bytes | None:
+        return self._projection.of(commit, Rules(allowed=self._folder.allowed))
+
     def _line_of(self) -> StudentsLine | None:
         if self._students is not None and self._line is None:
             self._line = StudentsLine(self._here.history, self._students, self._here.author, self._project)
@@ -280,7 +288,7 @@ class StudentsSync:
             edits: Differences = {}
             if done is None:
                 try:
-                    made = await self._disk.do(line.publish if plan.kind is Kind.PUBLISH else line.undo, plan)
+                    made = await self._disk.do(_made, line, plan, self._side.head)
                 except NeedsUser as problem:
                     await self._end(plans, plan, str(problem), problem)
                     return 0.0
@@ -344,8 +352,13 @@ class StudentsSync:
             return
         behind = await self._disk.do(_behind, line, source) if source else 0
         if line is self._line:
+            self._left_out = self._projection.last.left_out if self._projection.last else {}
             self._counted = now
             self._facts = {"way": line.students.way, "commit": line_head, "behind": behind}
+
+
+def _made(line: StudentsLine, plan: Plan, present: CommitId | None) -> tuple[CommitId, Differences] | None:
+    return line.publish(plan, present) if plan.kind is Kind.PUBLISH else line.undo(plan)
 
 
 def _behind(line: StudentsLine, source: CommitId) -> int:

@@ -298,3 +298,50 @@ async def test_pages_and_programs_publish_by_the_control(
                 assert answer.status == 409 and (await answer.json())["error"]
         await publisher.steer("students", {"off": True})
         await publisher.until(lambda now: now["students"] is None)
+
+
+async def test_what_is_for_staff_reaches_students_in_no_way_and_by_no_name(
+    state: Path, folder: Path, course: Course, person: Person
+) -> None:
+    cell = "x = 1\n### BEGIN SOLUTION\nsecret_answer = 42\n### END SOLUTION\n"
+    fill(folder, {"lab1.txt": "1", "private/key.txt": "secret_key", "task.py": cell, "quiz.txt": "secret_quiz"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        await person.says("checkpoint", "old")
+        fill(folder, {".syncstaff": "quiz.txt\n"})
+        await until(lambda: ".syncstaff" in course.files())
+        await publisher.up_to_date()
+        await person.says("students", folder, "pupils")
+        await person.says("students", folder, "pupils", "--way", "live")
+        await until(lambda: set(course.files("pupils")) == {"lab1.txt", "task.py"})
+        fill(folder, {"private/midterm7.ipynb": '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'})
+        fill(folder, {"lab1.txt": "2"})
+        await until(lambda: course.files("pupils")["lab1.txt"] == b"2")
+        await publisher.up_to_date()
+        await person.says("students", folder, "pupils", "--way", "release")
+        assert "for staff" in await person.says("publish", "private", wrong=True)
+        assert "for staff" in await person.says("publish", "quiz.txt", wrong=True)
+        await person.says("publish", "--from", "old", "-m", "As it was")
+        assert set(course.files("pupils")) == {"lab1.txt", "task.py"}
+        assert course.files("pupils")["lab1.txt"] == b"1"
+        objects = git(course.path, "rev-list", "--objects", "pupils").decode().split("\n")
+        seen = b"".join(git(course.path, "cat-file", "-p", line.split()[0]) for line in objects if line)
+        for secret in (b"secret", b"quiz", b"midterm", b"private", b"SOLUTION"):
+            assert secret not in seen, secret
+
+
+async def test_deciding_anew_what_is_for_staff_reaches_a_live_branch_at_once(
+    state: Path, folder: Path, course: Course, person: Person
+) -> None:
+    fill(folder, {"a.txt": "1", "quiz.txt": "q"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await person.says("students", folder)
+        await until(lambda: course.files("students") == everything(folder))
+        fill(folder, {".syncstaff": "quiz.txt\n"})
+        await until(lambda: set(course.files("students")) == {"a.txt"})
+        assert "quiz" not in line(course)[0] or line(course)[0] == "Delete quiz.txt"
+        (folder / ".syncstaff").unlink()
+        await until(lambda: set(course.files("students")) == {"a.txt", "quiz.txt"})
+        await publisher.up_to_date()

@@ -17,6 +17,7 @@ from syncd.git.remote import Remote
 from syncd.publisher import plans as plans_module
 from syncd.publisher.local import Local
 from syncd.publisher.plans import Kind, Plan, Plans
+from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder, Students
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.worker import Worker
@@ -70,7 +71,7 @@ class Instructor:
         self._head = here.head
         disk = Worker("disk")
         sync = StudentsSync(self.folder, self.own, lambda url: Remote(url, lambda: None), self)
-        running = asyncio.create_task(sync.run(here, disk, here.history.tree_id))
+        running = asyncio.create_task(sync.run(here, disk, Projection(here.history, self.own / "projection.json")))
         try:
             while not running.done():
                 facts = sync.report()
