@@ -55,20 +55,22 @@ class Pages:
 
     def page(self, board: Board, git_url: str, now: float) -> str:
         """The whole page, complete without JavaScript."""
-        lists = board.layout.lists
+        return self.draw("page.html", board=board, now=now, git_url=git_url)
 
-        def draw(names: Iterable[str]) -> Markup:
-            return Markup("").join(self._piece(board, name, now, draw) for name in names)
+    def draw(self, template: str, *, board: Board | None = None, now: float | None = None, **said: object) -> str:
+        """A page, with the pieces of a board: `headline`, `notices` and each outer list by its name."""
+        drawn: dict[str, Markup] = {}
+        now = time.time() if now is None else now
+        if board is not None:
 
-        return self._templates.get_template("page.html").render(
-            board=board,
-            now=now,
-            build=self.build,
-            git_url=git_url,
-            headline=draw(["headline"]),
-            notices=draw(["notices"]),
-            folders=draw(lists["folders"]),
-            courses=draw(lists["courses"]),
+            def draw(names: Iterable[str]) -> Markup:
+                return Markup("").join(self._piece(board, name, now, draw) for name in names)
+
+            inner = {piece.inside for piece in board.layout.pieces.values()}
+            drawn = {name: draw([name]) for name in ("headline", "notices")}
+            drawn |= {name: draw(names) for name, names in board.layout.lists.items() if name not in inner}
+        return self._templates.get_template(template).render(
+            **{**drawn, "board": board, "now": now, "build": self.build, **said}
         )
 
     def patch(self, board: Board, changes: Changes, now: float) -> str:

@@ -22,7 +22,7 @@ from hub_plugin.watch import Watcher
 HEARTBEAT_S = 15.0
 MOST_READERS = 256
 
-_HEADERS = {
+HEADERS = {
     # No inline script or style anywhere; what a template forgot to escape would still not run.
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -71,7 +71,12 @@ async def _page(request: web.Request) -> web.Response:
 
 
 async def _static(request: web.Request) -> web.Response:
-    found = request.app[_pages].static.get(request.match_info["name"])
+    return static_file(request.app[_pages], request.match_info["name"])
+
+
+def static_file(pages: Pages, name: str) -> web.Response:
+    """A file beside the page, which a browser may keep for ever."""
+    found = pages.static.get(name)
     if found is None:
         raise web.HTTPNotFound
     kept = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -114,7 +119,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
     response.headers.popall("Server", None)
 
 

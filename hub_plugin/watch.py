@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hub_plugin.live import Board, layout
-from hub_plugin.overview import Look, Places, overview, places_in
+from hub_plugin.overview import Look, Overview, Places, overview, places_in
 from hub_plugin.sources import Source
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Watcher:
         self._started = -INTERVAL_S
         self._places: Places = {}
         self._cost_s = 0.0
-        self._show()
+        self.shown = self._show()
 
     async def run(self) -> None:
         """Look again and again while there is an audience, until cancelled."""
@@ -62,6 +62,11 @@ class Watcher:
     def readers(self) -> int:
         """How many pages are open."""
         return self._audience
+
+    @property
+    def node_away(self) -> bool:
+        """Whether the node does not answer, or was never asked."""
+        return self._node is None or self._node.last.problem is not None
 
     async def close(self) -> None:
         """End looks that are under way, and let go of the sources."""
@@ -96,12 +101,14 @@ class Watcher:
         finally:
             del self._looking[source]
 
-    def _show(self) -> None:
+    def _show(self) -> Overview:
         began = time.monotonic()
         publisher, node = _seen(self._publisher), _seen(self._node)
         self._places = places_in(publisher, self._places)
-        self.board.show(layout(overview(publisher, node, self._places)))
+        self.shown = overview(publisher, node, self._places)
+        self.board.show(layout(self.shown))
         self._cost_s = time.monotonic() - began
+        return self.shown
 
 
 def _seen(source: Source | None) -> Look | None:

@@ -266,3 +266,157 @@ def not_loopback(text: str) -> str:
 def cannot_listen(text: str, why: str) -> str:
     """The port is taken, or is not ours."""
     return f"The page can't listen on {text} ({why}); give another port, or 0 for any free one."
+
+
+# The hub's pages.
+
+MY_COURSES = "My courses"
+CLASS = "Class"
+SKIP_TO_COURSES = "Skip to the courses"
+NO_COURSE_OF_MINE = "You are in no course of this hub; if you should be, ask your instructor to add you."
+STUDENTS_NODE_AWAY = (
+    "New versions can't be brought just now; your folders stay as they are. If this lasts, tell your instructor."
+)
+NOT_RUNNING = "Your folder is kept up to date while your server runs"
+NOT_RUNNING_MORE = "Start your server to have the newest version."
+MINE_ALL_GOOD = "All your folders are up to date."
+OPEN_FOLDER = "Open the folder"
+UPDATE_NOW = "Update now"
+WHATS_NEW = "New since your last visit"
+RESTORE = "Get the instructor's version back"
+RESTORE_PATH = "File or folder in this course"
+RESTORE_BUTTON = "Restore"
+RESTORE_WHAT = "Say which file or folder you want the instructor's version of."
+RESTORE_HINT = "What you have there now is kept as an earlier version."
+TO_CLASS = "See the class"
+TO_MINE = "My courses"
+LOG_OUT = "Log out of this page"
+LOGGED_OUT = "You are logged out of this page. The hub itself may still know you."
+LOGGED_IN_AS = "You are"
+DONE = "Done"
+LINKS = "Links for your course's pages"
+LINK_PATH = "File or folder"
+LINK_SHOW = "Show links"
+LINK_OURS = "Link"
+LINK_INTERACT = "Interact"
+LINK_GIT_PULL = "nbgitpuller"
+LINK_HUB = "Plain hub link"
+LINK_HTML = "HTML"
+LINK_MARKDOWN = "Markdown"
+LINK_TEXT = "Open in JupyterHub"
+ROSTER = "Without a folder yet"
+ROSTER_ALL = "Everybody on the roster has a folder."
+ROSTER_UNKNOWN = "The hub can't say just now who is in this course."
+PUBLISHED_ELSEWHERE = "Nobody publishes this course from this machine; what its instructors push still arrives."
+UNFOLLOWED_YET = "This hub's node does not follow the course yet; ask whoever runs the hub to add it to the node."
+
+LINK_BAD_PATH = "This link's path does not lead to a file of the course; ask whoever made it for a new one."
+LINK_BAD_URLPATH = "This link leads to another place than your server; ask whoever made it for a new one."
+LINK_FILE_FORM = (
+    "This link names a file that is not of the form https://github.com/OWNER/NAME/blob/BRANCH/PATH; "
+    "ask whoever made it for a new one."
+)
+NO_ACCESS = "You are in no course of this hub that has synced folders; ask your instructor to add you."
+NOT_IN_COURSE = "You are not in this course, or this hub has no such course; ask your instructor to add you."
+HUB_AWAY = "The hub does not answer just now; try again in a moment."
+LOGIN_AGAIN = "Logging in did not work, perhaps because it took too long; open the page again."
+FORM_AGAIN = "This page was open for too long, or the request did not come from it; reload it and try again."
+NOT_A_SERVICE = (
+    "This must be started by JupyterHub, as one of its services; for a page alone use “python -m hub_plugin”."
+)
+BAD_SETTINGS = "The hub did not say which courses there are; add “install(c)” of hub_plugin to jupyterhub_config.py."
+BROKEN = "Something went wrong here; it has been noted for whoever runs the hub. Try again in a moment."
+TOO_MANY = "That was too often; wait a minute and try again."
+
+AGENT_AWAY = "Your folder is kept up to date only while your server runs; start it and try again."
+AGENT_SILENT = "The program that keeps the folder does not answer just now; try again in a moment."
+AGENT_SLOW = "The folders take longer than a server's start may wait; they come as soon as they can."
+LOG_NOT_READY = "the server starts before its synced folders are ready."
+LOG_NOT_ENDED = "the agent of the synced folders may still run."
+
+EXTERNAL_NEEDS = "An external service needs c.SyncedFolders.service_url and c.SyncedFolders.api_token."
+
+
+def no_account(name: str) -> str:
+    """A hub's user has no account here."""
+    return f"{name!r} has no account on this machine; see c.SyncedFolders.system_user."
+
+
+def agent_cannot_start(why: str) -> str:
+    """The agent's program can't be run."""
+    return f"The agent can't be started ({why}); see that the students may run this hub's Python."
+
+
+def agent_ended(code: int) -> str:
+    """The agent ended by itself."""
+    return f"The agent ended at once (status {code}); its reason is in the hub's log."
+
+
+def no_database(why: str) -> str:
+    """The state can't be had."""
+    return f"The service's database can't be used ({why}); see c.SyncedFolders.db_url."
+
+
+def unknown_setting(name: str) -> str:
+    """`install(c, NAME=...)` with a name that there is not."""
+    return f"Synced Folders has no setting named {name!r}; see the list in the documentation."
+
+
+def bad_setting(why: str) -> str:
+    """A setting of the wrong kind."""
+    return f"A setting of c.SyncedFolders does not fit: {why}."
+
+
+def bad_course_name(name: str) -> str:
+    """A course's name that can't be one."""
+    return f"{name!r} can't be a course's name: use letters, digits, '.', '_' and '-' only."
+
+
+def course_needs_remote(name: str) -> str:
+    """A course without a remote."""
+    return f"The course {name} needs the address of its git repository: give it as “remote”."
+
+
+def course_unknown_setting(name: str, setting: str) -> str:
+    """A course with a setting that there is not."""
+    return f"The course {name} has a setting {setting!r} that is not known; see the list in the documentation."
+
+
+def course_text_expected(name: str) -> str:
+    """A course whose setting is no text."""
+    return f"Branch, folder and title of the course {name} must be texts."
+
+
+def course_bad_folder(name: str) -> str:
+    """A course whose folder is not in the home."""
+    return f"The folder of the course {name} must be a path inside the home, without '..' and hidden folders."
+
+
+def course_bad_groups(name: str) -> str:
+    """A course whose groups are no list."""
+    return f"The groups of the course {name} must be lists of names of the hub's groups."
+
+
+def folders_clash(name: str) -> str:
+    """Two courses in one folder."""
+    return f"The folder of the course {name} is also another course's, or inside it: give each its own."
+
+
+def link_unknown_course(name: str) -> str:
+    """A link to a course that there is not."""
+    return f"This hub has no course named “{name}”; ask whoever made the link."
+
+
+def link_unknown_repository(repo: str) -> str:
+    """A link to a repository that is not allowed."""
+    return f"This hub does not follow the repository “{repo}”; ask whoever runs the hub to add it as a course."
+
+
+def link_other_branch(course: str, branch: str) -> str:
+    """A link to another branch than the one followed."""
+    return f"The course {course} does not follow the branch “{branch}” on this hub; ask whoever made the link."
+
+
+def link_unknown_app(app: str) -> str:
+    """A link for a program that is not known."""
+    return f"This link asks for the program “{app}”, which is none of lab, notebook and rstudio."

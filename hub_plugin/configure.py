@@ -1,0 +1,237 @@
+"""`install(c)`: the settings of `c.SyncedFolders`, and what they mean for the rest of a hub's configuration.
+
+Everything is added to what is there: services, roles and routes are appended, hooks are chained, and a second call
+changes nothing.  The service gets the rights to read its courses' groups, and no other.
+"""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Dict, Float, List, TraitError, Unicode
+from traitlets.config import Config, LoggingConfigurable
+from traitlets.config.loader import LazyConfigValue
+
+from hub_plugin import words
+from hub_plugin.agents import LocalAgents
+from hub_plugin.courses import Course, read_courses
+from hub_plugin.hooks import Hook, after_stop, before_start, is_ours
+from hub_plugin.redirects import git_pull_hook
+from hub_plugin.settings import VARIABLE, AgentSettings, Settings
+from syncd.core.errors import NeedsUser
+
+_SERVER_SCOPES = ["users:activity!user", "access:servers!server"]
+
+
+class SyncedFolders(LoggingConfigurable):
+    """Settings of Synced Folders in jupyterhub_config.py; set them before `install(c)` is called."""
+
+    courses = Dict(
+        help="Name to address of the course's git repository, or to a dict with remote, and if wanted branch, folder "
+        "(from the home), title, groups, staff_groups, open_to_all."
+    ).tag(config=True)
+    group = Unicode("course-{name}", help="The hub's group of a course's students.").tag(config=True)
+    staff_group = Unicode("course-{name}-staff", help="The hub's group of a course's instructors.").tag(config=True)
+    admin_groups = List(Unicode(), help="Groups who may see all courses, beside the hub's admins.").tag(config=True)
+    service_name = Unicode("synced-folders", help="The pages are at /services/NAME/.").tag(config=True)
+    service_url = Unicode(
+        "", help="Where the service listens; by default a free port on loopback. Needed for an external service."
+    ).tag(config=True)
+    managed = Bool(True, help="Whether the hub starts the service; if not, something else does.").tag(config=True)
+    api_token = Unicode("", help="The token of an external service, which has it as JUPYTERHUB_API_TOKEN.").tag(
+        config=True
+    )
+    agents = Bool(
+        True, help="Whether the hub starts the students' agents on this machine; off where pods have them as sidecars."
+    ).tag(config=True)
+    node = Unicode("/var/lib/synced-folders/node.sock", help="The node's socket on this machine.").tag(config=True)
+    publisher = Unicode("", help="State folder of a publisher on this machine, if instructors publish here.").tag(
+        config=True
+    )
+    view = Unicode("", help="overlay or plain; by default the first that works.").tag(config=True)
+    system_user = Unicode("{username}", help="The system account of a hub's user.").tag(config=True)
+    agent_state = Unicode(".local/state/synced-folders/agent", help="The agent's state, from the home.").tag(
+        config=True
+    )
+    patience = Float(5.0, min=0.1, max=60, help="Seconds that a server's start waits for its folders at most.").tag(
+        config=True
+    )
+    interact_links = Bool(True, help="Whether /hub/interact?repo=..&path=.. opens synced folders.").tag(config=True)
+    git_pull_links = Bool(
+        False, help="Whether nbgitpuller's links of our courses open synced folders instead; all others go on to it."
+    ).tag(config=True)
+    default_account = Unicode("data-8", help="The account of a repository in an Interact link that names none.").tag(
+        config=True
+    )
+    db_url = Unicode("sqlite:///synced-folders.sqlite", help="The service's database (SQLAlchemy).").tag(config=True)
+    public_url = Unicode("", help="The hub's address for browsers, for links and webhooks on the pages.").tag(
+        config=True
+    )
+
+
+def install(c: Config, **settings: Any) -> None:
+    """See `hub_plugin.install`."""
+    for name, value in settings.items():
+        if name not in SyncedFolders.class_trait_names(config=True):
+            raise NeedsUser(words.unknown_setting(name))
+        c.SyncedFolders[name] = value
+    try:
+        found = SyncedFolders(config=c)
+    except TraitError as error:
+        raise NeedsUser(words.bad_setting(str(error))) from error
+    courses = read_courses(found.courses, found.group, found.staff_group)
+    _check(found)
+    _add_service(c, found, courses)
+    _add_roles(c, found, courses)
+    _add_token_scopes(c, found)
+    if found.agents:
+        _add_hooks(c, found, courses)
+    _add_links(c, found, courses)
+
+
+def _check(found: SyncedFolders) -> None:
+    if not found.managed and not (found.service_url and found.api_token):
+        raise NeedsUser(words.EXTERNAL_NEEDS)
+    if found.view not in ("", "overlay", "plain"):
+        raise NeedsUser(words.bad_setting(f"view is {found.view!r}"))
+
+
+def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
+    services = _list_in(c.JupyterHub, "services")
+    if any(service.get("name") == found.service_name for service in services):
+        return
+    access = f"access:services!service={found.service_name}"
+    service: dict[str, Any] = {
+        "name": found.service_name,
+        "url": found.service_url or _free_url(),
+        "oauth_no_confirm": True,
+        "oauth_client_allowed_scopes": [access, "read:users:groups!user", "read:users!user"],
+    }
+    if found.managed:
+        told = Settings(
+            courses=courses,
+            node=found.node,
+            publisher=found.publisher,
+            agent_state=found.agent_state,
+            system_user=found.system_user,
+            admin_groups=tuple(found.admin_groups),
+            default_account=found.default_account,
+            db_url=found.db_url,
+            public_url=found.public_url,
+        )
+        service["command"] = [sys.executable, "-m", "hub_plugin.serve"]
+        service["environment"] = {VARIABLE: told.to_json()}
+    else:
+        service["api_token"] = found.api_token
+        service["oauth_client_id"] = f"service-{found.service_name}"
+    services.append(service)
+    c.JupyterHub.services = services
+
+
+def _add_roles(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
+    roles = _list_in(c.JupyterHub, "load_roles")
+    names = {role.get("name") for role in roles}
+    groups = sorted({group for course in courses for group in (*course.groups, *course.staff_groups)})
+    access = f"access:services!service={found.service_name}"
+    if (service_role := f"{found.service_name}-service") not in names:
+        # `read:groups` with a filter: who is in our courses, and of nobody else anything.
+        scopes = [f"read:groups!group={group}" for group in groups]
+        roles.append({"name": service_role, "services": [found.service_name], "scopes": scopes})
+    if (members := f"{found.service_name}-members") not in names:
+        roles.append({"name": members, "groups": groups + sorted(found.admin_groups), "scopes": [access]})
+    if any(course.open_to_all for course in courses):
+        _let_everybody_in(roles, access)
+    c.JupyterHub.load_roles = roles
+
+
+def _let_everybody_in(roles: list[dict[str, Any]], access: str) -> None:
+    for role in roles:
+        if role.get("name") == "user":
+            if access not in role.setdefault("scopes", ["self"]):
+                role["scopes"] = [*role["scopes"], access]
+            return
+    roles.append({"name": "user", "scopes": ["self", access]})
+
+
+def _add_token_scopes(c: Config, found: SyncedFolders) -> None:
+    """A student's own processes may speak to the service with the token of their server."""
+    ours = [f"access:services!service={found.service_name}", "read:users:groups!user"]
+    for section in _spawner_sections(c, "server_token_scopes"):
+        before = section.get("server_token_scopes")
+        if callable(before):
+            if not is_ours(before):
+                section.server_token_scopes = _more_scopes(before, ours)
+            continue
+        scopes = _list_in(section, "server_token_scopes") or list(_SERVER_SCOPES)
+        section.server_token_scopes = scopes + [scope for scope in ours if scope not in scopes]
+
+
+def _more_scopes(before: Hook, ours: list[str]) -> Hook:
+    def server_token_scopes(spawner: Any) -> list[str]:
+        scopes = list(before(spawner))
+        return scopes + [scope for scope in ours if scope not in scopes]
+
+    server_token_scopes._synced_folders = True  # type: ignore[attr-defined]
+    return server_token_scopes
+
+
+def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
+    agents = LocalAgents(
+        AgentSettings(
+            courses=courses,
+            node=Path(found.node),
+            agent_state=found.agent_state,
+            system_user=found.system_user,
+            view=found.view,
+            patience_s=found.patience,
+        )
+    )
+    for section in _spawner_sections(c, "pre_spawn_hook"):
+        if not is_ours(earlier := section.get("pre_spawn_hook")):
+            section.pre_spawn_hook = before_start(agents, courses, _hook(earlier), found.patience)
+    for section in _spawner_sections(c, "post_stop_hook"):
+        if not is_ours(earlier := section.get("post_stop_hook")):
+            section.post_stop_hook = after_stop(agents, _hook(earlier), found.patience)
+
+
+def _add_links(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
+    base = _text(c.JupyterHub.get("base_url"), "/")
+    base = f"/{base.strip('/')}/" if base.strip("/") else "/"
+    service = next(one for one in c.JupyterHub.services if one.get("name") == found.service_name)
+    if found.interact_links:
+        routes = dict(c.Proxy.get("extra_routes", {}))
+        routes.setdefault(f"{base}hub/interact/", service["url"])
+        c.Proxy.extra_routes = routes
+    if found.git_pull_links and not is_ours(earlier := c.JupyterHub.get("user_redirect_hook")):
+        c.JupyterHub.user_redirect_hook = git_pull_hook(courses, found.service_name, _hook(earlier))
+
+
+def _spawner_sections(c: Config, trait: str) -> list[Any]:
+    """`c.Spawner`, and each section of a more special spawner that sets this trait itself, and so would win."""
+    special = [name for name in c if name.endswith("Spawner") and name != "Spawner" and trait in c[name]]
+    return [c.Spawner, *(c[name] for name in special)]
+
+
+def _list_in(section: Any, name: str) -> list[Any]:
+    """What a section holds so far: set, or given as additions to a default that is empty."""
+    held = section.get(name)
+    if isinstance(held, LazyConfigValue):
+        found: list[Any] = held.get_value([])
+        return list(found)
+    return list(held or ())
+
+
+def _hook(held: object) -> Hook | None:
+    return held if callable(held) else None
+
+
+def _text(held: object, default: str) -> str:
+    return held if isinstance(held, str) and held else default
+
+
+def _free_url() -> str:
+    # RACE: the port is free now, and the service takes it when the hub starts it a moment later.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -1,0 +1,254 @@
+"""The service of a hub: pages for students and instructors, links, and the middleware that guards them all."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hub_plugin import words
+from hub_plugin.agents import Agents
+from hub_plugin.courses import Course, Role, Visitor, role_in
+from hub_plugin.database import Database, Session
+from hub_plugin.live import Board
+from hub_plugin.login import Hub, Login, NotAllowed, is_from
+from hub_plugin.pages import Pages
+from hub_plugin.rate import Rate
+from hub_plugin.service import HEADERS, HEARTBEAT_S, MOST_READERS, static_file
+from hub_plugin.settings import Settings
+from hub_plugin.shelf import Place, Shelf
+from hub_plugin.watch import Watcher
+from syncd.core.errors import NeedsUser, SyncError, TryAgain
+
+_log = logging.getLogger("hub_plugin")
+
+# Forms are sent to ourselves only; all else as on the page without a hub.
+_POLICY = HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Context:
+    """What all handlers share."""
+
+    settings: Settings
+    hub: Hub
+    login: Login
+    database: Database
+    watcher: Watcher
+    pages: Pages
+    shelf: Shelf
+    agents: Agents
+    rate: Rate
+    ending: asyncio.Event
+
+    @property
+    def prefix(self) -> str:
+        """Where the pages are, with a slash at the end."""
+        return self.hub.address.prefix
+
+    def course(self, name: str, visitor: Visitor, least: Role) -> Course:
+        """A course that the visitor has this role in.  The answer does not tell whether there is such a course."""
+        for course in self.settings.courses:
+            if course.name == name and role_in(visitor, course) >= least:
+                return course
+        raise NotAllowed(words.NOT_IN_COURSE)
+
+    def account(self, user: str) -> str:
+        """A hub user's account on this machine."""
+        return self.settings.system_user.replace("{username}", user)
+
+
+context_key = web.AppKey("context", Context)
+visitor_key = web.RequestKey("visitor", Visitor)
+session_key = web.RequestKey("session", Session)
+
+
+def make_hub_app(settings: Settings, hub: Hub, database: Database, watcher: Watcher, agents: Agents) -> web.Application:
+    """The service; it closes what it was given when it ends."""
+    from hub_plugin import class_handlers, link_handlers, my_handlers
+
+    pages = Pages()
+    app = web.Application(middlewares=[_guarded], client_max_size=64 << 10)
+    context = Context(
+        settings, hub, Login(hub, database), database, watcher, pages, Shelf(pages), agents, Rate(), asyncio.Event()
+    )
+    app[context_key] = context
+    app.cleanup_ctx.append(_living)
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(_end_streams)
+    prefix = context.prefix
+    app.router.add_get(f"{prefix}static/{{name}}", _static)
+    app.router.add_get(f"{prefix}health", _health)
+    app.router.add_get(f"{prefix}oauth_callback", _callback)
+    app.router.add_post(f"{prefix}logout", _logout)
+    my_handlers.add_routes(app, prefix)
+    class_handlers.add_routes(app, prefix)
+    link_handlers.add_routes(app, prefix, hub.address.base_url)
+    return app
+
+
+def open_to_anybody(handler: Handler) -> Handler:
+    """Mark a handler that needs no login."""
+    handler.open_to_anybody = True  # type: ignore[attr-defined]
+    return handler
+
+
+def token_of(request: web.Request) -> str | None:
+    """A token sent by a program, if one was."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.casefold() in ("token", "bearer") and token.strip() else None
+
+
+async def stream(request: web.Request, place: Callable[[], Place | None]) -> web.StreamResponse:
+    """Tell an open page what changes, until it closes or its reader may no longer see it."""
+    context = request.app[context_key]
+    if context.watcher.readers >= MOST_READERS * 8:
+        raise web.HTTPServiceUnavailable(text=words.FULL)
+    token = request[session_key].token
+    answer = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    answer.content_type = "text/event-stream"
+    seen = request.headers.get("Last-Event-ID") or request.query.get("since", "")
+    # The reader may go at any time; its next request says what it has seen.
+    with suppress(ConnectionError):
+        await answer.prepare(request)
+        await answer.write(b"retry: 1000\n\n")
+        async with context.watcher.audience():
+            while not context.ending.is_set():
+                if (now := place()) is None or await context.hub.visitor(token) != request[visitor_key]:
+                    return answer
+                if seen != now.board.version:
+                    await answer.write(now.patches.event(seen))
+                    seen = now.board.version
+                elif not await context.watcher.board.news(HEARTBEAT_S) and not context.ending.is_set():
+                    await answer.write(b": still here\n\n")
+    return answer
+
+
+def draw(request: web.Request, template: str, board: Board | None = None, **said: object) -> web.Response:
+    """A page of ours; live if it has a board."""
+    context = request.app[context_key]
+    root = context.prefix
+    session = request.get(session_key)
+    html = context.pages.draw(
+        template,
+        board=board,
+        root=root,
+        hub=context.hub.address.base_url,
+        visitor=request.get(visitor_key),
+        form_token=session.form_token if session else "",
+        **said,
+    )
+    return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def message(request: web.Request, status: int, sentence: str, **more: object) -> web.Response:
+    """A page that says one sentence, or for a program the sentence alone."""
+    context = request.app[context_key]
+    if token_of(request) or request.path.startswith(f"{context.prefix}api/"):
+        return web.json_response({"error": sentence}, status=status)
+    answer = draw(request, "hub_message.html", sentence=sentence, **more)
+    answer.set_status(status)
+    return answer
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        resolved = request.match_info.handler
+        if not getattr(resolved, "open_to_anybody", False) and request.match_info.http_exception is None:
+            away = await _identify(request)
+            if away is not None:
+                return away
+        return await handler(request)
+    except NotAllowed as problem:
+        return message(request, 403, str(problem))
+    except NeedsUser as problem:
+        return message(request, 400, str(problem))
+    except (TryAgain, SyncError) as problem:
+        return message(request, 503, str(problem))
+    except web.HTTPNotFound:
+        return message(request, 404, words.NOT_FOUND)
+    except web.HTTPMethodNotAllowed as error:
+        answer = message(request, 405, words.ONLY_GET)
+        answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001  (one odd request must not end the service, nor show what is inside)
+        _log.exception("could not answer %s %s", request.method, request.path)
+        return message(request, 500, words.BROKEN)
+
+
+async def _identify(request: web.Request) -> web.StreamResponse | None:
+    """Find out who asks; an answer instead if that can't be, or if they may not."""
+    context = request.app[context_key]
+    if token := token_of(request):
+        visitor = await context.hub.visitor(token)
+        if visitor is None:
+            return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
+        request[visitor_key] = visitor
+        return None
+    session = await context.login.session(request)
+    visitor = await context.hub.visitor(session.token) if session else None
+    if session is None or visitor is None or visitor.name != session.user:
+        if session is not None:
+            await context.database.end_session(session.key)
+        if request.method != "GET" or request.path.startswith(f"{context.prefix}api/"):
+            return message(request, 401, words.FORM_AGAIN)
+        if request.path.endswith("/events"):
+            return web.Response(status=204)  # an event source gives up; the page is loaded anew
+        raise context.login.begin(request, request.path_qs)
+    request[session_key], request[visitor_key] = session, visitor
+    if request.method == "POST":
+        form = await request.post()
+        if not is_from(session, form.get("form_token")):
+            return message(request, 403, words.FORM_AGAIN)
+    return None
+
+
+async def _static(request: web.Request) -> web.Response:
+    return static_file(request.app[context_key].pages, request.match_info["name"])
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _callback(request: web.Request) -> web.StreamResponse:
+    raise await request.app[context_key].login.finish(request)
+
+
+async def _logout(request: web.Request) -> web.Response:
+    session = request[session_key]
+    await request.app[context_key].database.end_session(session.key)
+    return message(request, 200, words.LOGGED_OUT)
+
+
+for _handler in (_static, _health, _callback):
+    open_to_anybody(_handler)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.popall("Server", None)
+
+
+async def _living(app: web.Application) -> AsyncIterator[None]:
+    context = app[context_key]
+    looking = asyncio.create_task(context.watcher.run())
+    yield
+    looking.cancel()
+    await asyncio.wait({looking})
+    await context.watcher.close()
+    await context.hub.close()
+    await context.database.close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[context_key].ending.set()
+    app[context_key].watcher.board.wake()

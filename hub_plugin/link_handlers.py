@@ -1,0 +1,79 @@
+"""Following links into synced folders: `open/COURSE/PATH`, Interact's and nbgitpuller's forms.
+
+They need neither node nor agent: whatever is in the student's folder opens, also while sync is broken.
+"""
+
+from aiohttp import web
+
+from hub_plugin import words
+from hub_plugin.courses import Course, Role, role_in
+from hub_plugin.hub_service import context_key, open_to_anybody, visitor_key
+from hub_plugin.links import Opening, git_pull, interact, interact_file, open_course
+from hub_plugin.login import NotAllowed
+
+
+def add_routes(app: web.Application, prefix: str, base_url: str) -> None:
+    """Where they are; the hub's own address for Interact only leads here, where the cookie is."""
+    app.router.add_get(f"{base_url}hub/interact", _to_interact)
+    app.router.add_get(f"{base_url}hub/interact/", _to_interact)
+    app.router.add_get(f"{prefix}interact", _interact)
+    app.router.add_get(f"{prefix}git-pull", _git_pull)
+    app.router.add_get(f"{prefix}open/{{course}}", _open)
+    app.router.add_get(f"{prefix}open/{{course}}/{{path:.*}}", _open)
+
+
+@open_to_anybody
+async def _to_interact(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound(f"{request.app[context_key].prefix}interact?{request.query_string}")
+
+
+async def _open(request: web.Request) -> web.StreamResponse:
+    name, path = request.match_info["course"], request.match_info.get("path", "")
+    raise _to(request, open_course(_courses(request), name, path, request.query.get("app", "")))
+
+
+async def _interact(request: web.Request) -> web.StreamResponse:
+    query, courses = request.query, _courses(request)
+    app = query.get("app", "")
+    if "file" in query and "repo" not in query:
+        raise _to(request, interact_file(courses, query["file"], app))
+    opening = interact(
+        courses,
+        query.get("repo", ""),
+        query.getall("path", []),
+        account=query.get("account", ""),
+        branch=query.get("branch", ""),
+        app=app,
+        default_account=request.app[context_key].settings.default_account,
+    )
+    raise _to(request, opening)
+
+
+async def _git_pull(request: web.Request) -> web.StreamResponse:
+    query = request.query
+
+    def given(name: str) -> str:
+        return query.get(f"{name}path") or query.get(f"{name}Path") or ""
+
+    opening = git_pull(
+        _courses(request),
+        query.get("repo", ""),
+        branch=query.get("branch", ""),
+        urlpath=given("url"),
+        targetpath=given("target"),
+        subpath=given("sub"),
+        app=query.get("app", ""),
+    )
+    raise _to(request, opening)
+
+
+def _courses(request: web.Request) -> tuple[Course, ...]:
+    return request.app[context_key].settings.courses
+
+
+def _to(request: web.Request, opening: Opening) -> web.HTTPFound:
+    """To the visitor's own server, which starts if it does not run."""
+    if role_in(request[visitor_key], opening.course) < Role.STUDENT:
+        raise NotAllowed(words.NOT_IN_COURSE)
+    address = request.app[context_key].hub.address
+    return web.HTTPFound(f"{address.host}{address.base_url}hub/user-redirect/{opening.target}")

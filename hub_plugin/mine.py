@@ -1,0 +1,101 @@
+"""What a student's own page says: one piece per course.  Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hub_plugin import words
+from hub_plugin.courses import Course, repository_of
+from hub_plugin.live import Layout, Piece
+from hub_plugin.overview import FolderCard, Overview, Publish, Status, Tone, ViewRow, key
+from hub_plugin.reports import Names, remote_without_secrets
+
+_NEW_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MyCourse:
+    """A course of mine, and how my folder of it is."""
+
+    name: str
+    title: str
+    folder: str
+    status: Status
+    version: str
+    waiting: Names
+    notes: Names
+    updated_at: float | None
+    fresh: tuple[Publish, ...]
+    teaches: bool
+    here: bool
+
+
+def my_layout(
+    shown: Overview,
+    account: str,
+    courses: Sequence[Course],
+    taught: frozenset[str],
+    seen: Mapping[str, float | None],
+    node_away: bool,
+) -> Layout:
+    """My page's pieces; `seen` is when I looked last, `account` my name on this machine."""
+    pieces = {
+        "headline": Piece("headline.html", ""),
+        "notices": Piece("hub_notice.html", words.STUDENTS_NODE_AWAY if node_away else ""),
+    }
+    mine = [_mine(shown, account, course, course.name in taught, seen.get(course.name)) for course in courses]
+    pieces["headline"] = Piece("headline.html", _headline(mine))
+    names: list[str] = []
+    for course in mine:
+        name = key("mine", course.name)
+        pieces[name] = Piece("my_course.html", course)
+        names.append(name)
+    if not names:
+        pieces["no-courses"] = Piece("empty.html", words.NO_COURSE_OF_MINE)
+        names = ["no-courses"]
+    return Layout(pieces, {"courses": tuple(names)})
+
+
+def folder_of(shown: Overview, course: Course) -> FolderCard | None:
+    """The instructor's folder that a publisher on this machine has for a course."""
+    wanted = course.repository
+    here = remote_without_secrets(course.remote)
+    for folder in shown.folders:
+        if folder.remote == here or (wanted and repository_of(folder.remote) == wanted):
+            return folder
+    return None
+
+
+def rows_of(shown: Overview, course: Course) -> tuple[ViewRow, ...]:
+    """The students' folders of a course."""
+    wanted = key("course", course.name)
+    return next((rows for card, rows in shown.courses if card.key == wanted), ())
+
+
+def _mine(shown: Overview, account: str, course: Course, teaches: bool, seen: float | None) -> MyCourse:
+    row = next((row for row in rows_of(shown, course) if row.user == account), None)
+    published = folder_of(shown, course)
+    return MyCourse(
+        name=course.name,
+        title=course.title,
+        folder=course.folder,
+        status=row.status if row else Status(words.NOT_RUNNING, Tone.QUIET, words.NOT_RUNNING_MORE),
+        version=row.version if row else "",
+        waiting=row.waiting if row else Names(),
+        notes=row.notes if row else Names(),
+        updated_at=row.updated_at if row else None,
+        fresh=_fresh(published.recent if published else (), seen),
+        teaches=teaches,
+        here=row is not None,
+    )
+
+
+def _fresh(recent: Iterable[Publish], seen: float | None) -> tuple[Publish, ...]:
+    new = [publish for publish in recent if seen is None or (publish.time or 0) > seen]
+    return tuple(new[:_NEW_SHOWN])
+
+
+def _headline(mine: Sequence[MyCourse]) -> str:
+    odd = [course for course in mine if course.status.tone not in (Tone.GOOD, Tone.QUIET)]
+    if odd:
+        return " ".join(words.headline_folder(course.title, course.status.words) for course in odd)
+    return words.MINE_ALL_GOOD if any(course.here for course in mine) else ""

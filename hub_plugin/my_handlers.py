@@ -1,0 +1,83 @@
+"""A student's own page, and what its buttons do."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from hub_plugin import words
+from hub_plugin.courses import Course, Role, Visitor, followed_by, role_in
+from hub_plugin.hub_service import Context, context_key, draw, message, stream, visitor_key
+from hub_plugin.links import clean_path
+from hub_plugin.mine import my_layout
+from hub_plugin.shelf import Cut
+from syncd.core.errors import NeedsUser
+
+
+def add_routes(app: web.Application, prefix: str) -> None:
+    """Where they are."""
+    app.router.add_get(prefix, _page)
+    app.router.add_get(f"{prefix}events", _events, allow_head=False)
+    app.router.add_post(f"{prefix}courses/{{course}}/update", _update)
+    app.router.add_post(f"{prefix}courses/{{course}}/restore", _restore)
+
+
+async def _page(request: web.Request) -> web.Response:
+    context, visitor = request.app[context_key], request[visitor_key]
+    await context.watcher.refresh()
+    courses = _my_courses(context, visitor)
+    seen = {course.name: await context.database.visit(visitor.name, course.name) for course in courses}
+    cut = _cut(context, visitor, courses, seen)
+    place = context.shelf.at("mine", visitor.name, cut, context.watcher.shown)
+    assert place is not None
+    return draw(request, "mine.html", board=place.board, my_courses=courses)
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    context, visitor = request.app[context_key], request[visitor_key]
+    return await stream(request, lambda: context.shelf.at("mine", visitor.name, None, context.watcher.shown))
+
+
+async def _update(request: web.Request) -> web.StreamResponse:
+    return await _act(
+        request, lambda context, course, user: context.agents.ask(user, "update", {"course": course.name})
+    )
+
+
+async def _restore(request: web.Request) -> web.StreamResponse:
+    form = await request.post()
+    given = form.get(f"path-{request.match_info['course']}")
+    path = clean_path(given) if isinstance(given, str) else ""
+    if not path:
+        raise NeedsUser(words.RESTORE_WHAT)
+    return await _act(
+        request,
+        lambda context, course, user: context.agents.ask(user, "restore", {"course": course.name, "path": path}),
+    )
+
+
+_Ask = Callable[[Context, Course, str], Awaitable[dict[str, object]]]
+
+
+async def _act(request: web.Request, ask: _Ask) -> web.StreamResponse:
+    """Have the visitor's own agent do something: only ever the visitor's, whatever the request says."""
+    context, visitor = request.app[context_key], request[visitor_key]
+    course = context.course(request.match_info["course"], visitor, Role.STUDENT)
+    if not context.rate.allows(f"act {visitor.name}"):
+        return message(request, 429, words.TOO_MANY)
+    said = await ask(context, course, visitor.name)
+    sentence = said.get("sentence")
+    return message(request, 200, sentence if isinstance(sentence, str) and sentence else words.DONE)
+
+
+def _my_courses(context: Context, visitor: Visitor) -> tuple[Course, ...]:
+    """What I follow, and what I teach or look after."""
+    mine = followed_by(visitor, context.settings.courses)
+    others = [c for c in context.settings.courses if c not in mine and role_in(visitor, c) >= Role.INSTRUCTOR]
+    return (*mine, *others)
+
+
+def _cut(context: Context, visitor: Visitor, courses: tuple[Course, ...], seen: dict[str, float | None]) -> Cut:
+    taught = frozenset(course.name for course in courses if role_in(visitor, course) >= Role.INSTRUCTOR)
+    account = context.account(visitor.name)
+
+    return lambda shown: my_layout(shown, account, courses, taught, seen, context.watcher.node_away)

@@ -1,0 +1,69 @@
+"""What the hub's configuration tells the service: values that travel as JSON in the service's environment.
+
+No secret is among them: the service has its token from the hub, and makes the webhooks' secrets itself.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hub_plugin import words
+from hub_plugin.courses import Course
+from syncd.core.errors import NeedsUser
+
+VARIABLE = "SYNCED_FOLDERS_SETTINGS"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The service's settings."""
+
+    courses: tuple[Course, ...] = ()
+    node: str = ""
+    """The node's socket on this machine; '' where the service has none."""
+    publisher: str = ""
+    """The state folder of a publisher on this machine; '' if instructors publish elsewhere."""
+    agent_state: str = ".local/state/synced-folders/agent"
+    """Where an agent keeps its state, from the student's home."""
+    system_user: str = "{username}"
+    admin_groups: tuple[str, ...] = ()
+    default_account: str = "data-8"
+    db_url: str = "sqlite:///synced-folders.sqlite"
+    public_url: str = ""
+    """The hub's address as browsers and git hosts see it, for links and webhooks; '' if only the request tells."""
+
+    def to_json(self) -> str:
+        """For the environment of the service."""
+        return json.dumps(asdict(self))
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that the hub gave this process.  NeedsUser if it gave none that can be read."""
+    try:
+        said = json.loads(environment[VARIABLE])
+        courses = tuple(_course(course) for course in said.pop("courses"))
+        said["admin_groups"] = tuple(said.get("admin_groups", ()))
+        return Settings(courses=courses, **said)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise NeedsUser(words.BAD_SETTINGS) from error
+
+
+def _course(said: dict[str, Any]) -> Course:
+    return Course(**{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """How the spawner's hooks start a student's agent."""
+
+    courses: tuple[Course, ...]
+    node: Path
+    agent_state: str = ".local/state/synced-folders/agent"
+    system_user: str = "{username}"
+    view: str = ""
+    patience_s: float = 5.0
+    """How long a server's start waits for the folders, at most."""
+    quiet_s: float = 2.0
+    command: tuple[str, ...] = ()
