@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -131,26 +132,23 @@ async def stream(request: web.Request, place: Callable[[], Place | None]) -> web
 def draw(request: web.Request, template: str, board: Board | None = None, **said: object) -> web.Response:
     """A page of ours; live if it has a board."""
     context = request.app[context_key]
-    root = context.prefix
     session = request.get(session_key)
-    html = context.pages.draw(
-        template,
-        board=board,
-        root=root,
-        hub=context.hub.address.base_url,
-        visitor=request.get(visitor_key),
-        form_token=session.form_token if session else "",
-        **said,
-    )
+    always = {
+        "root": context.prefix,
+        "hub": context.hub.address.base_url,
+        "visitor": request.get(visitor_key),
+        "form_token": session.form_token if session else "",
+    }
+    html = context.pages.draw(template, {**always, **said}, board, time.time())
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-def message(request: web.Request, status: int, sentence: str, **more: object) -> web.Response:
+def message(request: web.Request, status: int, sentence: str) -> web.Response:
     """A page that says one sentence, or for a program the sentence alone."""
     context = request.app[context_key]
     if token_of(request) or request.path.startswith(f"{context.prefix}api/"):
         return web.json_response({"error": sentence}, status=status)
-    answer = draw(request, "hub_message.html", sentence=sentence, **more)
+    answer = draw(request, "hub_message.html", sentence=sentence)
     answer.set_status(status)
     return answer
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -55,12 +55,11 @@ class Pages:
 
     def page(self, board: Board, git_url: str, now: float) -> str:
         """The whole page, complete without JavaScript."""
-        return self.draw("page.html", board=board, now=now, git_url=git_url)
+        return self.draw("page.html", {"git_url": git_url}, board, now)
 
-    def draw(self, template: str, *, board: Board | None = None, now: float | None = None, **said: object) -> str:
+    def draw(self, template: str, said: Mapping[str, object], board: Board | None, now: float) -> str:
         """A page, with the pieces of a board: `headline`, `notices` and each outer list by its name."""
         drawn: dict[str, Markup] = {}
-        now = time.time() if now is None else now
         if board is not None:
 
             def draw(names: Iterable[str]) -> Markup:

@@ -51,7 +51,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _course(said: dict[str, Any]) -> Course:
-    return Course(**{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()})
+    lists: dict[str, Any] = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    return Course(**{**said, **lists})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,162 @@
+"""A town for the hub's tests, run by root in a mount namespace of its own (`unshare -m python town.py FOLDER`).
+
+Git server, publisher, node and a real JupyterHub, whose users have system accounts that exist in here only: nothing
+of it is to be seen outside, and all mounts go with the namespace.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from syncd.demo.processes import Processes, _end_with_parent as end_with_parent
+
+USERS = {"ada": 64001, "ben": 64002, "kim": 64003, "eve": 64004, "root-of-hub": 64005}
+PASSWORD = "learn-by-doing-it"
+CHECKOUT = Path(__file__).parent.parent.parent
+
+
+def main(folder: Path) -> None:
+    folder.chmod(0o755)
+    make_reachable([Path(sys.base_prefix), Path(sys.prefix), CHECKOUT], folder)
+    add_accounts(folder)
+    let_all_mount(folder)
+    end_with_parent()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    with Processes(folder / "logs") as processes:
+        facts = set_up(processes, folder)
+        hub = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", Path(__file__).with_name("town_config.py")],
+            cwd=folder / "hub",
+            env={**os.environ, "TOWN": json.dumps(facts)},
+            stdout=open(folder / "logs/hub.log", "ab"),  # noqa: SIM115
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,
+        )
+        try:
+            until_healthy(facts["hub"], hub)
+            aside = folder / "ready.new"
+            aside.write_text(json.dumps(facts))
+            aside.rename(folder / "ready")
+            hub.wait()
+        finally:
+            hub.terminate()
+            try:
+                hub.wait(20)
+            except subprocess.TimeoutExpired:
+                hub.kill()
+
+
+def set_up(processes: Processes, folder: Path) -> dict[str, str]:
+    bare = folder / "git/data-8/textbook.git"
+    bare.parent.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", bare], check=True)
+    tokens = folder / "tokens"
+    tokens.write_text(json.dumps({"write": ["writer"], "read": ["reader"]}))
+    git = processes.start("git", "syncd.demo.gitserver", "--root", folder / "git", "--token-file", tokens)
+    remote = f"{git['url']}/data-8/textbook.git"
+    course = folder / "instructor/textbook"
+    (course / "notebooks").mkdir(parents=True)
+    (course / "README.md").write_text("Welcome to the textbook.\n")
+    (course / "notebooks/Sampling.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    (course / "notebooks/top_movies.csv").write_text("title,gross\nStar Wars,1\n")
+    for name in ("writer", "reader"):
+        (folder / name).write_text(name)
+        (folder / name).chmod(0o600)
+    state = {"SYNCD_STATE": str(folder / "instructor/state")}
+    added = processes.run("add", course, remote, "--token-file", folder / "writer", env=state)
+    assert added.returncode == 0, added.stderr
+    processes.start("publisher", "syncd", "run", env=state)
+    processes.start(
+        *("node", "syncd", "node", "--store", folder / "node", "--course", f"textbook={remote}#main"),
+        *("--poll", "0.3", "--token-file", folder / "reader"),
+    )
+    (folder / "node").chmod(0o755)
+    (folder / "hub").mkdir(mode=0o700)
+    return {
+        "hub": f"http://127.0.0.1:{free_port()}/at/school/",
+        "inner": f"http://127.0.0.1:{free_port()}",
+        "api": f"http://127.0.0.1:{free_port()}",
+        "folder": str(folder),
+        "remote": remote,
+        "course": str(course),
+        "node": str(folder / "node/node.sock"),
+        "publisher": state["SYNCD_STATE"],
+    }
+
+
+def make_reachable(paths: list[Path], folder: Path) -> None:
+    """Let everybody pass folders that only root may enter, so that the hub's users can run this Python."""
+    for path in paths:
+        for above in (*reversed(path.resolve().parents), path.resolve()):
+            if not above.stat().st_mode & 0o001:
+                open_up(above, folder / f"below-{above.name}")
+
+
+def open_up(closed: Path, kept: Path) -> None:
+    kept.mkdir(mode=0o700)
+    mount("--rbind", closed, kept)
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", closed)
+    for entry in kept.iterdir():
+        place = closed / entry.name
+        if entry.is_symlink():
+            place.symlink_to(os.readlink(entry))
+            continue
+        place.mkdir() if entry.is_dir() else place.touch()
+        mount("--rbind", entry, place)
+
+
+def add_accounts(folder: Path) -> None:
+    lines = {"passwd": "{n}:x:{i}:{i}::{home}:/bin/bash", "group": "{n}:x:{i}:", "shadow": "{n}:!:1::::::"}
+    for file, form in lines.items():
+        copy = folder / file
+        shutil.copy(f"/etc/{file}", copy)
+        with copy.open("a") as out:
+            out.writelines(form.format(n=n, i=i, home=folder / "home" / n) + "\n" for n, i in USERS.items())
+        mount("--bind", copy, f"/etc/{file}")
+    for name, number in USERS.items():
+        home = folder / "home" / name
+        home.mkdir(parents=True, mode=0o700)
+        os.chown(home, number, number)
+
+
+def let_all_mount(folder: Path) -> None:
+    """Debian's /dev/fuse is open to all; a container's often is not."""
+    if os.path.exists("/dev/fuse") and not os.stat("/dev/fuse").st_mode & 0o002:
+        os.mknod(folder / "fuse", 0o20666, os.makedev(10, 229))
+        (folder / "fuse").chmod(0o666)
+        mount("--bind", folder / "fuse", "/dev/fuse")
+
+
+def until_healthy(url: str, hub: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 80
+    while hub.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}hub/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the hub did not come up; see its log")
+
+
+def mount(*arguments: object) -> None:
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,47 @@
+"""The town's jupyterhub_config.py: what a sysadmin has already, and then one line."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from hub_plugin import install
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+town = json.loads(os.environ["TOWN"])
+bin_folder = Path(sys.executable).parent
+
+c.JupyterHub.bind_url = town["hub"]
+c.JupyterHub.hub_bind_url = town["inner"]
+c.ConfigurableHTTPProxy.api_url = town["api"]
+c.ConfigurableHTTPProxy.command = [str(bin_folder / "configurable-http-proxy")]
+c.ConfigurableHTTPProxy.auth_token = "between-hub-and-proxy"
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = "learn-by-doing-it"
+c.SharedPasswordAuthenticator.admin_password = "learn-by-doing-it, and then by teaching it"
+c.Authenticator.allow_all = True
+c.Authenticator.admin_users = {"root-of-hub"}
+c.JupyterHub.load_groups = {
+    "course-textbook": {"users": ["ada", "ben"]},
+    "course-textbook-staff": {"users": ["kim"]},
+}
+c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+c.Spawner.default_url = "/lab"
+c.Spawner.args = ["--LabApp.news_url=", "--ServerApp.use_redirect_file=False"]
+c.JupyterHub.services = [{"name": "school-office", "api_token": "the-school-office"}]
+c.JupyterHub.load_roles = [{"name": "office", "services": ["school-office"], "scopes": ["admin:users", "admin:servers", "tokens", "groups"]}]
+
+
+def earlier_hook(spawner):
+    (Path(town["folder"]) / f"earlier-{spawner.user.name}").write_text("ran")
+    if spawner.user.name == "eve":
+        raise RuntimeError("eve has no server")
+
+
+c.Spawner.pre_spawn_hook = earlier_hook
+c.SyncedFolders.courses = {"textbook": {"remote": town["remote"], "branch": "main", "title": "Data 8"}}
+c.SyncedFolders.node = town["node"]
+c.SyncedFolders.publisher = town["publisher"]
+c.SyncedFolders.git_pull_links = True
+install(c)
+install(c)
