@@ -4,7 +4,7 @@ COURSE ?=
 CORPUS ?=
 ARGS ?=
 
-.PHONY: demo test check format bench-merge bench-fs bench-publish clean
+.PHONY: demo test test-hub check format bench-merge bench-fs bench-publish clean
 
 demo:
 	@.ci/prepare demo
@@ -13,6 +13,10 @@ demo:
 test:
 	@.ci/prepare test
 	@$(PY) -m pytest -q $(ARGS)
+
+test-hub:
+	@.ci/prepare test
+	@$(PY) -m pytest -q tests/hub $(ARGS)
 
 check:
 	@.ci/prepare test

@@ -8,6 +8,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from traitlets import Bool, Dict, Float, List, TraitError, Unicode
 from traitlets.config import Config, LoggingConfigurable
@@ -196,8 +197,10 @@ def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
 
 
 def _add_links(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
-    base = _text(c.JupyterHub.get("base_url"), "/")
-    base = f"/{base.strip('/')}/" if base.strip("/") else "/"
+    # The path of bind_url counts before base_url, as it does for the hub.
+    base = urlsplit(_text(c.JupyterHub.get("bind_url"), "")).path.strip("/")
+    base = base or _text(c.JupyterHub.get("base_url"), "").strip("/")
+    base = f"/{base}/" if base else "/"
     service = next(one for one in c.JupyterHub.services if one.get("name") == found.service_name)
     if found.interact_links:
         routes = dict(c.Proxy.get("extra_routes", {}))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from browsers import Answer, Person
+from browsers import Person
 from conftest import Town
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(150)]
@@ -40,3 +40,109 @@ def test_a_student_starts_the_server_and_the_course_is_there(town: Town) -> None
     until(lambda: "lab01.ipynb" in contents(town, "ada", "textbook"))
     until(lambda: "v2: Add lab01.ipynb" in ada.get(ada.pages).text.replace("<bdi>", "").replace("</bdi>", ""))
     ada.api("DELETE", "users/ada/server")
+
+
+def test_an_instructor_sees_the_class_and_hands_out_links(town: Town) -> None:
+    kim = town.person("kim").log_in()
+    assert "See the class" in kim.get(kim.pages).text
+    page = kim.get(f"{kim.pages}courses/textbook/?path=notebooks/Sampling.ipynb").text
+    assert "Data 8" in page and "<bdi>ben</bdi>" in page  # on the roster, without a folder
+    assert f"{town.hub}services/synced-folders/open/textbook/notebooks/Sampling.ipynb" in page
+    assert f"{town.hub}hub/interact?account=data-8&amp;repo=textbook&amp;branch=main" in page
+
+
+def test_nobody_sees_what_is_not_theirs(town: Town) -> None:
+    ben = town.person("ben").log_in()
+    for path in ("courses/textbook/", "courses/textbook/events", "courses/nothing/"):
+        refused = ben.get(f"{ben.pages}{path}")
+        assert (refused.status, "You are not in this course" in refused.text) == (403, True)
+    eve = town.person("eve").log_in()
+    assert eve.get(eve.pages).status == 403  # by the hub already: no group, no access
+    office = town.person("root-of-hub").log_in()
+    token = office.api("POST", "users/eve/tokens", {"note": "hers"})["token"]
+    direct = eve.get(eve.pages, Authorization=f"token {token}")
+    assert direct.status == 403 and "no course" in direct.text
+    assert eve.get(eve.pages, Authorization="token made-up").status == 401
+
+
+def test_an_admin_of_the_hub_sees_each_class(town: Town) -> None:
+    office = town.person("root-of-hub").log_in()
+    assert office.get(f"{office.pages}courses/textbook/").status == 200
+
+
+def test_who_leaves_the_group_leaves_the_pages(town: Town) -> None:
+    ben = town.person("ben").log_in()
+    assert ben.get(ben.pages).status == 200
+    ben.api("DELETE", "groups/course-textbook/users", {"users": ["ben"]})
+    until(lambda: "Data 8" not in ben.get(ben.pages).text, 10)
+    ben.api("POST", "groups/course-textbook/users", {"users": ["ben"]})
+
+
+def test_forms_of_others_do_nothing(town: Town) -> None:
+    ada, ben = town.person("ada").log_in(), town.person("ben").log_in()
+    stolen = ben.get(ben.pages).form_token
+    ada.get(ada.pages)
+    for fields in ({}, {"form_token": stolen}, {"form_token": "ü"}, {"_xsrf": ada.xsrf("/hub/")}):
+        assert ada.post(f"{ada.pages}courses/textbook/update", **fields).status == 403
+    assert town.person("ada").post(f"{ada.pages}courses/textbook/update", form_token=stolen).status == 401
+
+
+def test_a_login_that_another_began_is_refused(town: Town) -> None:
+    ada, ben = town.person("ada").log_in(), town.person("ben").log_in()
+    begun = ben.where(ben.pages)
+    assert "code_challenge_method=S256" in begun and "state=" in begun
+    code = ben.where(town.hub.replace("/at/school/", "") + begun)
+    assert "code=" in code
+    # Ada's browser is led to the address that would log her in as Ben.
+    answer = ada.get(town.hub.replace("/at/school/", "") + code if code.startswith("/") else code)
+    assert answer.status == 400 and "Logging in did not work" in answer.text
+
+
+def test_cookies_are_out_of_reach_for_scripts_and_other_paths(town: Town) -> None:
+    ada = town.person("ada").log_in()
+    ada.get(ada.pages)
+    cookie = next(c for c in ada.cookies if c.name == "synced-folders-session")
+    assert cookie.path == "/at/school/services/synced-folders/"
+    assert cookie.has_nonstandard_attr("HttpOnly") and cookie.get_nonstandard_attr("SameSite") == "Lax"
+    headers = ada.get(ada.pages).headers
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "services/synced-folders/open/textbook/notebooks/Sampling.ipynb",
+        "hub/interact?repo=textbook&path=notebooks/top_movies.csv&path=notebooks/Sampling.ipynb",
+        "hub/user-redirect/git-pull?repo={remote}&branch=main&urlpath=lab%2Ftree%2Ftextbook%2Fnotebooks%2FSampling.ipynb",
+    ],
+)
+def test_links_lead_to_the_file_in_the_visitors_server(town: Town, link: str) -> None:
+    ada = town.person("ada").log_in()
+    ada.get(ada.pages)
+    at, trail = f"{town.hub}{link.format(remote=town.remote)}", []
+    while at.startswith(("/", "http")) and "hub/user-redirect/lab" not in at:
+        at = ada.where(at if at.startswith("http") else town.hub.replace("/at/school/", "") + at)
+        trail.append(at)
+    assert at == "/at/school/hub/user-redirect/lab/tree/textbook/notebooks/Sampling.ipynb", trail
+
+
+def test_other_nbgitpuller_links_go_where_they_went(town: Town) -> None:
+    ada = town.person("ada").log_in()
+    link = "hub/user-redirect/git-pull?repo=https%3A%2F%2Fgithub.com%2Fother%2Frepo&urlpath=lab"
+    assert ada.where(f"{town.hub}{link}").startswith(
+        "/at/school/hub/spawn/ada?next=%2Fat%2Fschool%2Fuser%2Fada%2Fgit-pull"
+    )
+
+
+def test_links_elsewhere_are_refused_with_a_sentence(town: Town) -> None:
+    ada = town.person("ada").log_in()
+    for link in (
+        "interact?repo=https://evil.example/x/y&path=z",
+        "interact?repo=textbook&path=../../x",
+        "open/textbook/%2e%2e/x",
+    ):
+        answer = ada.get(f"{ada.pages}{link}")
+        assert answer.status == 400 and "ask who" in answer.text and answer.url.startswith(town.hub), answer
+    assert ada.get(f"{ada.pages}open/textbook/..%2f..%2fhub").status in (400, 404)

@@ -29,7 +29,9 @@ c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab"
 c.Spawner.args = ["--LabApp.news_url=", "--ServerApp.use_redirect_file=False"]
 c.JupyterHub.services = [{"name": "school-office", "api_token": "the-school-office"}]
-c.JupyterHub.load_roles = [{"name": "office", "services": ["school-office"], "scopes": ["admin:users", "admin:servers", "tokens", "groups"]}]
+c.JupyterHub.load_roles = [
+    {"name": "office", "services": ["school-office"], "scopes": ["admin:users", "admin:servers", "tokens", "groups"]}
+]
 
 
 def earlier_hook(spawner):
