@@ -29,6 +29,8 @@ class Vanishing:
 
     def too_much(self, now: float, total: int, left: int, gone: int) -> bool:
         """Whether to hold: `total` files before, of which `gone` vanished; `left` files would be left."""
+        if not gone:
+            return False
         while self._went and self._went[0][0] <= now - self._window_s:
             self._went.popleft()
         before = sum(number for _, number in self._went)

@@ -11,6 +11,7 @@ from syncd.core.progress import Progress, Told, nobody
 from syncd.core.settle import Due
 from syncd.folder import place
 from syncd.folder.observe import observe_file
+from syncd.folder.root import InTheWay
 from syncd.publisher import checkpoints
 from syncd.publisher.local import Local
 from syncd.publisher.words import files
@@ -117,7 +118,10 @@ def restore(here: Workspace, local: Local, path: RelPath | None, version: str | 
         raise NeedsUser(
             f"There was nothing named “{path or here.folder}” in that version; `syncd versions` lists them."
         )
-    local.take_up(Due(frozenset(wanted), False, frozenset(wanted)), agreed=True)
+    # What is there now becomes a version first.  What is gone has nothing to keep: its deletion is never committed.
+    with here:
+        kept = frozenset(each for each in wanted if _is_there(here, each))
+    local.take_up(Due(kept, False, kept), agreed=True)
     with here:
         done = 0
         for number, (each, entry) in enumerate(wanted.items()):
@@ -126,6 +130,15 @@ def restore(here: Workspace, local: Local, path: RelPath | None, version: str | 
     if not done:
         return f"{path or 'Everything'} is as it was then already."
     return f"{path if path in wanted else files(done)} restored; what that replaced is among the versions."
+
+
+def _is_there(here: Workspace, path: RelPath) -> bool:
+    try:
+        with here.root.above(path) as (folder, name):
+            folder.lstat(name)
+    except (FileNotFoundError, InTheWay):
+        return False
+    return True
 
 
 def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> CommitId:

@@ -172,6 +172,12 @@ def test_i7_a_deletion_in_batches_is_one_deletion() -> None:
     assert not vanishing.too_much(31, 60, 45, 15)
 
 
+def test_i7_what_deletes_nothing_is_no_part_of_a_deletion() -> None:
+    vanishing = Vanishing()
+    vanishing.went(0, 40)
+    assert not vanishing.too_much(1, 1, 41, 0)
+
+
 def test_i7_who_saves_between_deletions_is_at_work() -> None:
     vanishing = Vanishing()
     vanishing.went(0, 40)

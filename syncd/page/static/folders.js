@@ -91,16 +91,22 @@ function light(element) {
 const states = () =>
   new Map([...document.querySelectorAll("[data-say]")].map((one) => [one.closest("section").id, one]));
 const wording = (one) => (one.dataset.say ? `${one.dataset.say}: ${one.textContent}` : one.textContent);
-let heard = new Map([...states()].map(([id, one]) => [id, wording(one)]));
+const now = () => new Map([...states()].map(([id, one]) => [id, wording(one)]));
+let seen = now();
+const moved = new Set();
 let resting = 0;
 
 function announce() {
+  const fresh = now();
+  for (const [id, words] of fresh) if (seen.get(id) !== words) moved.add(id);
+  seen = fresh;
+  if (!moved.size) return;
   clearTimeout(resting);
   resting = setTimeout(() => {
-    const now = new Map([...states()].map(([id, one]) => [id, wording(one)]));
-    const news = [...now].filter(([id, words]) => heard.get(id) !== words).map(([, words]) => words);
-    heard = now;
-    if (news.length) by("announcement").textContent = news.slice(0, 3).join(". ");
+    const news = [...moved].map((id) => seen.get(id)).filter(Boolean);
+    moved.clear();
+    by("announcement").textContent = ""; // the same words again are news as well
+    setTimeout(() => (by("announcement").textContent = news.slice(0, 3).join(". ")), 50);
   }, 1000);
 }
 
