@@ -18,7 +18,7 @@ from syncd.core.errors import SyncError
 from syncd.core.links import hub_address
 from syncd.page.app import Page
 from syncd.publisher.asked import Asked
-from syncd.publisher.control_answers import UNKNOWN, body_of, say
+from syncd.publisher.control_answers import UNKNOWN, body_of, path_of, say
 from syncd.publisher.conversation import Answer
 from syncd.publisher.inside import Inside
 from syncd.publisher.past import Deed, Listed, Past
@@ -128,7 +128,7 @@ class Control:
         if folder is None:
             return say(404, UNKNOWN)
         try:
-            found = await folder.listing(RelPath(request.query.get("path", "")))
+            found = await folder.listing(path_of(request))
         except SyncError as problem:
             return say(409, str(problem))
         return web.json_response({"files": [asdict(each) for each in found]})
@@ -166,7 +166,7 @@ class Control:
         if not limit.isdecimal() or not 0 < int(limit) <= 1000:
             return say(400, "“limit” is a number from 1 to 1000.")
         try:
-            found = await folder.log(RelPath(request.query.get("path", "")) or None, int(limit))
+            found = await folder.log(path_of(request) or None, int(limit))
         except SyncError as problem:
             return say(409, str(problem))
         return web.json_response({"log": [asdict(each) for each in found]})
@@ -176,7 +176,7 @@ class Control:
         if folder is None:
             return say(404, UNKNOWN)
         try:
-            found = await folder.versions(RelPath(request.query.get("path", "")))
+            found = await folder.versions(path_of(request))
         except SyncError as problem:
             return say(409, str(problem))
         return web.json_response({"versions": [asdict(each) for each in found]})

@@ -2,8 +2,11 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 from aiohttp import web
+
+from syncd.core.entry import RelPath
 
 UNKNOWN = "There is no folder with this id; `syncd status` lists them."
 
@@ -23,3 +26,9 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 def say(status: int, sentence: str) -> web.Response:
     """An answer that says what is wrong."""
     return web.json_response({"error": sentence}, status=status)
+
+
+def path_of(request: web.Request) -> RelPath:
+    """The path that a query names; its bytes may be no text, so that aiohttp's own reading would lose them."""
+    asked = parse_qs(request.rel_url.raw_query_string, errors="surrogateescape")
+    return RelPath(asked.get("path", [""])[0])

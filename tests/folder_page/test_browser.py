@@ -166,6 +166,11 @@ async def test_a_held_deletion_is_answered_by_keyboard(browser: Browser, publish
     assert len(list((folder / "labs").iterdir())) == 12
     # What was held was never a version, not for a moment.
     assert [each["message"] for each in (await publisher.up_to_date())["recent"]] == ["Add 13 files"]
+
+
+async def test_a_deletion_that_is_meant_is_published_by_keyboard(
+    browser: Browser, publisher: Publisher, folder: Path
+) -> None:
     shutil.rmtree(folder / "labs")
     await by_hand(lambda: browser.shows("12 of 13 files vanished"))
 
