@@ -70,6 +70,8 @@ def _show(found: dict[str, Any]) -> None:
     for folder in found["folders"]:
         console.print(_head(folder["folder"], folder))
         console.print(f"  {escape(folder['remote'])} ({escape(folder['branch'])})", style="dim")
+        if (students := folder.get("students")) is not None:
+            console.print(Text(f"  {_students(students)}", style="dim"))
         for commit in folder["recent"][:3]:
             console.print(f"  {escape(commit['message'])}", style="dim")
         for problem in (*folder.get("left_out", ()), *folder.get("warnings", ())):
@@ -79,6 +81,15 @@ def _show(found: dict[str, Any]) -> None:
         console.print(Text(f"  {view['course']}, version {(view['commit'] or 'none')[:8]}", style="dim"))
         for note in view.get("notes", ())[-3:]:
             console.print(Text(f"  {note}"))
+
+
+def _students(found: dict[str, Any]) -> str:
+    if found["way"] == "live":
+        return f"Students follow {found['branch']}: every save."
+    behind = found["behind"]
+    waits = "everything is there" if behind == 0 else f"{behind or '?'} files differ from what students have"
+    planned = "".join(f"; {each['what']} on {each['when']}" for each in found["planned"][:3])
+    return f"Students follow {found['branch']}: what you publish; {waits}{planned}."
 
 
 def _head(name: str, thing: dict[str, Any]) -> Text:

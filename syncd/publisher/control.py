@@ -29,8 +29,8 @@ from syncd.publisher.state_file import write_private
 class Steered(Protocol):
     """What can be done to a folder from outside."""
 
-    @property
-    def asked(self) -> Asked: ...  # noqa: D102
+    asked: Asked
+
     def status(self) -> Mapping[str, Any]: ...  # noqa: D102
     def hint(self) -> None: ...  # noqa: D102
     def pause(self) -> None: ...  # noqa: D102

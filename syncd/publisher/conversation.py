@@ -13,6 +13,7 @@ from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.core.retry import Pace
 from syncd.core.transfer import Told
+from syncd.git.address import Address, repository
 from syncd.git.remote import Behind, NoBranch, Remote
 from syncd.publisher.local import Local, TakenIn
 from syncd.publisher.workspace import Workspace
@@ -47,6 +48,18 @@ class Pushes:
         """For one folder's remote."""
         limited = "*" in self.hosts or any(host == name or host.endswith("." + name) for name in self.hosts)
         return Pace(self.a_minute if limited else None)
+
+
+class Paces:
+    """The pace of each repository: a host's limit holds for all its branches together."""
+
+    def __init__(self, pushes: Pushes) -> None:
+        self._pushes = pushes
+        self._paces: dict[str, Pace] = {}
+
+    def of(self, address: Address) -> Pace:
+        """For this remote."""
+        return self._paces.setdefault(repository(address.url), self._pushes.pace(address.host))
 
 
 class Conversation:

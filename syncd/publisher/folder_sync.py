@@ -18,16 +18,15 @@ from typing import Any, TypeVar
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.progress import Progress
-from syncd.core.retry import Backoff, Pace, SleepWatch
+from syncd.core.retry import Backoff, SleepWatch
 from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
-from syncd.git.address import parse_address, repository
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
 from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
 from syncd.publisher.commit import Held
-from syncd.publisher.conversation import Answer, Conversation, Pushes, Rewritten
+from syncd.publisher.conversation import Answer, Conversation, Paces, Pushes, Rewritten
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import way_out
 from syncd.publisher.past import Deed, Listed, Past
@@ -89,9 +88,9 @@ class FolderSync:
         self._sleep_watch = SleepWatch()
         self._way_out = way_out()
         self._much_is_new = False
-        self._paces: dict[str, Pace] = {}  # outlive the work begun anew after an error
-        self.students = StudentsSync(folder, own, remotes, self)
-        self._asked = Asked(self)
+        self._paces = Paces(timing.pushes)  # outlive the work begun anew after an error
+        self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing.ask_again_s)
+        self.asked = Asked(self)
 
     def status(self) -> Mapping[str, Any]:
         """The folder as `GET /v1/status` shows it."""
@@ -143,11 +142,6 @@ class FolderSync:
     def _tell(self, progress: Progress) -> None:
         self._now.restoring = progress
 
-    @property
-    def asked(self) -> Asked:
-        """What people ask about its history and its students."""
-        return self._asked
-
     def follow(self, folder: Folder) -> None:
         """Go on with these settings."""
         self.folder = folder
@@ -169,33 +163,6 @@ class FolderSync:
         await self._refresh()
         self._look_again()
         self._news.set()
-
-    @property
-    def agreed(self) -> CommitId | None:
-        """The last commit that the remote showed and that is part of ours."""
-        return self._now.agreed
-
-    @property
-    def head(self) -> CommitId | None:
-        """The last commit made here."""
-        return self._now.head
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nothing may be published."""
-        return self._now.paused
-
-    @property
-    def ask_again_s(self) -> float:
-        """How long to wait after a "no" of a remote."""
-        return self._timing.ask_again_s
-
-    def pace_of(self, remote: str) -> Pace:
-        """The limits of a host hold for a repository, whichever branch is pushed."""
-        key = repository(remote)
-        if key not in self._paces:
-            self._paces[key] = self._timing.pushes.pace(parse_address(remote).host)
-        return self._paces[key]
 
     async def caught_up(self) -> CommitId | None:
         """Take up what is saved, as far as it is whole; the last commit."""
@@ -231,7 +198,7 @@ class FolderSync:
         try:
             here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
             self._local, self._here = Local(here), here
-            pace = self.pace_of(self.folder.remote)
+            pace = self._paces.of(self._remote.address)
             self._conversation = Conversation(here, self._local, self._remote, pace)
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())

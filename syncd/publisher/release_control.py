@@ -20,8 +20,7 @@ _LONGEST_MESSAGE = 10_000
 class Asks(Protocol):
     """A folder that can be asked."""
 
-    @property
-    def asked(self) -> Asked: ...  # noqa: D102
+    asked: Asked
 
 
 def release_routes(state: Path, folders: Callable[[], Mapping[str, Asks]]) -> Sequence[web.RouteDef]:

@@ -15,13 +15,15 @@ from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
-from syncd.core.retry import Backoff, Pace
-from syncd.git.address import repository
+from syncd.core.retry import Backoff
+from syncd.git.address import parse_address
 from syncd.git.remote import Behind, Remote
+from syncd.publisher.conversation import Paces
 from syncd.publisher.planned_time import in_words, local, planned_time
 from syncd.publisher.plans import Kind, Plan, Plans, new_id, shown
 from syncd.publisher.projection import Projection, Rules
 from syncd.publisher.registry import Folder
+from syncd.publisher.status import Situation
 from syncd.publisher.students_line import Differences, StudentsLine
 from syncd.publisher.words import files
 from syncd.publisher.worker import Worker
@@ -39,17 +41,6 @@ _ROUNDS = 6
 class FolderSide(Protocol):
     """What the students' loop asks of the folder's."""
 
-    @property
-    def agreed(self) -> CommitId | None: ...  # noqa: D102
-    @property
-    def head(self) -> CommitId | None: ...  # noqa: D102
-    @property
-    def is_paused(self) -> bool: ...  # noqa: D102
-    @property
-    def ask_again_s(self) -> float: ...  # noqa: D102
-
-    def pace_of(self, remote: str) -> Pace: ...  # noqa: D102
-
     async def caught_up(self) -> CommitId | None:
         """Take up what is saved; the folder's last commit."""
 
@@ -57,8 +48,19 @@ class FolderSide(Protocol):
 class StudentsSync:
     """Runs while its folder is open; `follow` changes whom it serves."""
 
-    def __init__(self, folder: Folder, own: Path, remotes: Callable[[str], Remote], side: FolderSide) -> None:
-        self._folder, self._own, self._remotes, self._side = folder, own, remotes, side
+    def __init__(
+        self,
+        folder: Folder,
+        own: Path,
+        remotes: Callable[[str], Remote],
+        paces: Paces,
+        now: Situation,
+        side: FolderSide,
+        ask_again_s: float,
+    ) -> None:
+        """`now` is the folder's, and only read here."""
+        self._folder, self._own, self._remotes, self._paces = folder, own, remotes, paces
+        self._now, self._side, self._ask_again_s = now, side, ask_again_s
         self._students = folder.students
         self._wake = asyncio.Event()
         self._told: dict[str, asyncio.Future[str]] = {}
@@ -131,7 +133,7 @@ class StudentsSync:
                     self.offline = f"Students get it as soon as their repository can be reached: {problem}"
                     self._tell_all(self.offline)
                 except NeedsUser as problem:
-                    self.problem, self.offline, wait_s = str(problem), None, self._side.ask_again_s
+                    self.problem, self.offline, wait_s = str(problem), None, self._ask_again_s
                     self._tell_all(f"It is not with students yet: {problem}")
                 await self._count()
         finally:
@@ -146,7 +148,7 @@ class StudentsSync:
         """Publish now, or plan it; the plan's id and a sentence.  `source`: a checkpoint's commit."""
         line = self._releasing()
         moment = planned_time(at, local(time.time())) if at else None
-        if moment is None and self._side.is_paused:
+        if moment is None and self._now.paused:
             raise NeedsUser("This folder is paused: say `syncd resume` first, then publish.")
         head = source or await self._side.caught_up()
         if head is None:
@@ -181,7 +183,7 @@ class StudentsSync:
 
     async def releases(self) -> dict[str, Any]:
         """What was published, what is planned, and what students don't have yet."""
-        line, head = self._line_of(), self._side.head
+        line, head = self._line_of(), self._now.head
         if line is None:
             raise NeedsUser("Students follow this folder's own branch; `syncd students FOLDER` gives them their own.")
         done = await self._disk.do(line.releases)
@@ -243,10 +245,10 @@ class StudentsSync:
     async def _work(self, net: Worker) -> float:
         """Do what is due; how long to wait for the next thing."""
         line = self._line_of()
-        if line is None or self._side.is_paused:
+        if line is None or self._now.paused:
             return _CLOCK_S
         if line.students.way == "live":
-            agreed = self._side.agreed
+            agreed = self._now.agreed
             if agreed is None or not await self._disk.do(line.behind, agreed):
                 return _CLOCK_S
             return await self._go_on(line, net, agreed)
@@ -271,7 +273,7 @@ class StudentsSync:
             await self._look(line, net, remote)
             made = await self._disk.do(line.follow, agreed)
             if made is None:
-                return 0.0 if self._side.agreed != agreed else _CLOCK_S
+                return 0.0 if self._now.agreed != agreed else _CLOCK_S
             if pause_s := self._pause_s(line):
                 return pause_s
             with contextlib.suppress(Behind):
@@ -288,7 +290,7 @@ class StudentsSync:
             edits: Differences = {}
             if done is None:
                 try:
-                    made = await self._disk.do(_made, line, plan, self._side.head)
+                    made = await self._disk.do(_made, line, plan, self._now.head)
                 except NeedsUser as problem:
                     await self._end(plans, plan, str(problem), problem)
                     return 0.0
@@ -329,12 +331,12 @@ class StudentsSync:
         await self._disk.do(line.arrived)
 
     async def _push(self, line: StudentsLine, net: Worker, remote: Remote, commit: CommitId) -> None:
-        self._side.pace_of(line.students.remote).went(time.monotonic())
+        self._paces.of(parse_address(line.students.remote)).went(time.monotonic())
         path, branch = line.history.path, line.students.branch
         await net.do(lambda: remote.push(path, commit, branch, name=line.key))
 
     def _pause_s(self, line: StudentsLine) -> float:
-        return self._side.pace_of(line.students.remote).wait_s(time.monotonic())
+        return self._paces.of(parse_address(line.students.remote)).wait_s(time.monotonic())
 
     def _tell_all(self, sentence: str) -> None:
         for told in self._told.values():
@@ -346,7 +348,7 @@ class StudentsSync:
         line = self._line_of()
         if line is None:
             return
-        source = self._side.head
+        source = self._now.head
         line_head = await self._disk.do(lambda: line.head)
         if (now := (line.key, source, line_head)) == self._counted:
             return
@@ -394,8 +396,3 @@ def _planned(plan: Plan) -> dict[str, Any]:
 def _change(each: tuple[object, object]) -> str:
     was, now = each
     return "add" if was is None else "delete" if now is None else "update"
-
-
-def same_repository(one: str, other: str) -> bool:
-    """Whether two addresses name one repository, as far as their text tells."""
-    return repository(one) == repository(other)

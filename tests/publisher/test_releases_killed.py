@@ -10,15 +10,16 @@ import pytest
 from classroom_side import fill, git
 
 from syncd.core.entry import CommitId
-from syncd.core.retry import Pace
 from syncd.core.settle import Due
 from syncd.git.commits import Author, History
 from syncd.git.remote import Remote
 from syncd.publisher import plans as plans_module
+from syncd.publisher.conversation import Paces, Pushes
 from syncd.publisher.local import Local
 from syncd.publisher.plans import Kind, Plan, Plans
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder, Students
+from syncd.publisher.status import Situation
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
@@ -32,9 +33,6 @@ class Killed(BaseException):
 
 class Instructor:
     """A folder with its history and a students' repository on this disk; `run` is the daemon's students' loop."""
-
-    ask_again_s = 0.01
-    is_paused = False
 
     def __init__(self, place: Path, way: str) -> None:
         self.own, self.bare, self.files = place / "own", place / "students.git", place / "folder"
@@ -53,24 +51,16 @@ class Instructor:
     def plan(self, plan: Plan) -> None:
         Plans(self.own).add(plan)
 
-    @property
-    def head(self) -> CommitId | None:
-        return self._head
-
-    agreed = head
-
-    def pace_of(self, remote: str) -> Pace:
-        return Pace(None)
-
     async def caught_up(self) -> CommitId | None:
-        return self._head
+        return self.now.head
 
     async def run(self) -> None:
         """Until there is nothing left to do, or killed."""
         here = Workspace(self.files, self.own, "main", Author("Ida", "ida@example.org"))
-        self._head = here.head
+        self.now = Situation(head=here.head, agreed=here.head)
         disk = Worker("disk")
-        sync = StudentsSync(self.folder, self.own, lambda url: Remote(url, lambda: None), self)
+        paces = Paces(Pushes())
+        sync = StudentsSync(self.folder, self.own, lambda url: Remote(url, lambda: None), paces, self.now, self, 0.01)
         running = asyncio.create_task(sync.run(here, disk, Projection(here.history, self.own / "projection.json")))
         try:
             while not running.done():
