@@ -2,9 +2,10 @@
 PY := .venv/bin/python
 COURSE ?=
 CORPUS ?=
+N ?=
 ARGS ?=
 
-.PHONY: demo test test-hub check format bench-merge bench-fs bench-publish clean
+.PHONY: demo test test-hub check format bench-merge bench-fs bench-publish bench-class bench-arrival clean
 
 demo:
 	@.ci/prepare demo
@@ -39,6 +40,15 @@ bench-fs:
 bench-publish:
 	@.ci/prepare test
 	@$(PY) -m tests.bench.bench_publish $(ARGS)
+
+bench-class:
+	@.ci/prepare test
+	@$(PY) -m pip install -q --disable-pip-version-check nbgitpuller
+	@$(PY) -m tests.bench.bench_class class $(if $(N),--views $(N)) $(if $(COURSE),--course "$(COURSE)") $(ARGS)
+
+bench-arrival:
+	@.ci/prepare test
+	@$(PY) -m tests.bench.bench_class arrival $(if $(N),--views $(N)) $(if $(COURSE),--course "$(COURSE)") $(ARGS)
 
 format:
 	@.ci/prepare test

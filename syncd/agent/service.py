@@ -6,6 +6,7 @@ import fcntl
 import functools
 import logging
 import os
+import random
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from syncd.agent.kinds import kinds
 from syncd.core.errors import NeedsUser, Stop, SyncError
 from syncd.node.client import NodeClient
 
+_TOLD_AFTER_S = 0.1, 0.8
 _log = logging.getLogger(__name__)
 
 
@@ -108,6 +110,8 @@ async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> No
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(config.report_s):
                 await follower.changed.wait()
+                # A class is updated first, and tells of it after that.
+                await asyncio.sleep(random.uniform(*_TOLD_AFTER_S))
         follower.changed.clear()
 
 

@@ -68,9 +68,14 @@ class ClassNode:
         return self.root / "home" / name
 
     @property
+    def namespace(self) -> str:
+        """Where the mounts are."""
+        return f"/proc/{self._holder.pid}/ns/mnt"
+
+    @property
     def inside(self) -> list[str]:
         """What begins a command that runs where the mounts are."""
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", f"--wd={self.root}"]
+        return ["nsenter", f"--mount={self.namespace}", f"--wd={self.root}"]
 
     def settings(self, courses: Sequence[str]) -> Path:
         """Write the node's settings: TOML of courses."""

@@ -1,0 +1,347 @@
+"""A class on one node: how soon an update is seen, and what a student costs; beside nbgitpuller.
+
+    python -m tests.bench.bench_class class   [--views 500] [--course GIT_FOLDER] [--updates 5] [--peers 5]
+    python -m tests.bench.bench_class arrival [--views 200] [--within-s 60] [--course GIT_FOLDER]
+
+As root.  Real processes and real mounts, a real git server (git http-backend) over HTTP with webhooks, and
+students who exist in a mount namespace only.  Nothing else should run on the machine.
+
+- class: each update changes ten files; before it, so many of the students have added lines of their own to one
+  of them, so that theirs is a merge.  `visible` runs from the start of `git push` to the moment at which a
+  process of the student's reads the new content in the folder; `ready_to_visible` from the moment at which the
+  node has it ready.  The readers are asked one after another on the same processors, so with many views much of
+  it is waiting for a turn: it is an upper bound.
+- CPU: user and system time of all agents, the broker and the parent over the updates at 0 %, divided by
+  students and updates; the node's own beside it.  Peer: nbgitpuller's, of a few students, on the same pushes.
+- PSS: of all agents and those that hold their mounts, by /proc/PID/smaps_rollup; the folders were all read from.
+- disk: what lies in the home of a student who edited nothing, less the home as it was made.
+- arrival: from the question (`syncd agents ensure`) to its answer that the folder is there, in fresh homes.
+
+The last line is JSON.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from syncd.agent.ask_parent import ask_parent
+from syncd.demo.gitserver import GitServer
+from tests.agents.class_node import ClassNode
+
+SECRET, WRITE, READ = "class-secret", "class-write", "class-read"
+EDITED, FILES, CHANGED = "lab/lab.md", 1_000, 10
+SHARES = (0, 10, 50)
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Instructor:
+    """Plain git: what the publisher does before a push is not measured here (see bench_publish)."""
+
+    def __init__(self, folder: Path, url: str, course: Path | None) -> None:
+        self.folder, self.url, self.turn = folder, url.replace("://", f"://x:{WRITE}@"), 0
+        if course is not None:
+            self._run("git", "clone", "-q", "--no-hardlinks", str(course), str(folder))
+            self._git("checkout", "-q", "-B", "main")
+        else:
+            folder.mkdir()
+            self._git("init", "-q", "--initial-branch=main")
+            noise = random.Random(1)
+            for number in range(FILES):
+                path = folder / f"part{number // 25:02}" / f"file{number:04}.txt"
+                path.parent.mkdir(exist_ok=True)
+                path.write_text("".join(f"{noise.random()}\n" for _ in range(noise.randrange(200, 3_600))))
+        (folder / "lab").mkdir(exist_ok=True)
+        (folder / EDITED).write_text("".join(f"Question {n}\n\n" for n in range(40)))
+        self.commit()
+        self.push()
+
+    def change(self) -> str:
+        """Change ten files; a word that the edited one has only now."""
+        self.turn += 1
+        word = f"update-{self.turn}-{time.time_ns()}"
+        names = self._git("ls-files", "-z", "--", ".", f":!{EDITED}").split("\0")[:-1]
+        text = [name for name in names if name.endswith((".txt", ".md", ".py", ".csv"))] or names
+        for name in text[self.turn * CHANGED % max(1, len(text) - CHANGED) :][: CHANGED - 1]:
+            with open(self.folder / name, "a") as out:
+                out.write(f"{word}\n")
+        lines = (self.folder / EDITED).read_text().splitlines(keepends=True)
+        (self.folder / EDITED).write_text("".join([f"{word}\n", *lines[0 if self.turn == 1 else 1 :]]))
+        return word
+
+    def commit(self) -> None:
+        self._git("add", "-A")
+        self._git("commit", "-q", "-m", "A save")
+
+    def push(self) -> None:
+        self._git("push", "-q", self.url, "main")
+
+    def _git(self, *argv: str) -> str:
+        return self._run("git", "-C", str(self.folder), "-c", "user.name=I", "-c", "user.email=i@example.org", *argv)
+
+    def _run(self, *argv: str) -> str:
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+class Eyes:
+    """See `class_eyes`."""
+
+    def __init__(self, node: ClassNode) -> None:
+        students = [f"{node.uid(name)}:{node.home(name)}" for name in node.names]
+        agents = set(node.of_students())
+        argv = [sys.executable, "-m", "tests.bench.class_eyes", node.namespace, *students]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._answer()
+        self.pids = set(node.of_students()) - agents
+
+    def ask(self, **said: Any) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(said) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Bench:
+    """One class, from the git server to the students."""
+
+    def __init__(self, root: Path, server: GitServer, node: ClassNode, course: Path | None) -> None:
+        self.root, self.server, self.node = root, server, node
+        url = server.create("course")
+        self.instructor = Instructor(root / "instructor", url, course)
+        for name, text in (("token", READ), ("secret", SECRET)):
+            (root / name).write_text(text)
+            (root / name).chmod(0o600)
+        settings = node.settings(
+            [
+                'webhook = "127.0.0.1:0"\n',
+                f'[[course]]\nname = "course"\nremote = "{url}"\nbranch = "main"\ntoken_file = "{root}/token"\n'
+                f'webhook_secret_file = "{root}/secret"\nmembers = {json.dumps(node.names)}\n',
+            ]
+        )
+        facts = node.start("node", "syncd", "node", "--config", settings)
+        server.hook(f"{facts['webhook']}/webhook/course", SECRET)
+        node.start("broker", "fuse_mount.broker", node.broker)
+        node.start_parent(quiet_s=2.0)
+        self.ready_file = root / "store/courses/course/ready.json"
+        while not self.ready_file.exists():
+            time.sleep(0.02)
+
+    def ensure(self, name: str) -> float:
+        began = time.perf_counter()
+        found = ask_parent(self.node.agents, {"do": "ensure", "user": name, "wait_s": 30.0})
+        if any(folder["state"] != "ready" for folder in found["folders"]):
+            raise SystemExit(f"{name}'s folder did not come: {found}")
+        return (time.perf_counter() - began) * 1e3
+
+    def update(self, eyes: Eyes, edited: Sequence[int]) -> tuple[list[float], list[float], list[float]]:
+        """Milliseconds: push to visible, of all; ready to visible, of those without and with a merge."""
+        if edited:
+            turn = self.instructor.turn
+            eyes.ask(do="add", path=f"course/{EDITED}", line=f"mine {turn}\n", who=list(edited))
+            time.sleep(2.5)  # what was saved within the last two seconds is left alone
+        word = self.instructor.change()
+        self.instructor.commit()
+        began = time.time()
+        pushing = threading.Thread(target=self.instructor.push)
+        pushing.start()
+        seen = eyes.ask(do="look", path=f"course/{EDITED}", want=word)
+        pushing.join()
+        if None in seen:
+            raise SystemExit(f"{seen.count(None)} of {len(seen)} students never saw the update")
+        ready = json.loads(self.ready_file.read_text())["ready_at"]
+        merged = set(edited)
+        plain = [(at - ready) * 1e3 for n, at in enumerate(seen) if n not in merged]
+        return [(at - began) * 1e3 for at in seen], plain, [(seen[n] - ready) * 1e3 for n in edited]
+
+    def cpu_s(self, eyes: Eyes) -> tuple[float, float]:
+        """Of all agents, the broker and the parent; of the node's service."""
+        ours = set(self.node.of_students()) - eyes.pids
+        ours |= {self.node.processes[name].pid for name in ("broker", "parent")}
+        return sum(map(_cpu_s, ours)), _cpu_s(self.node.processes["node"].pid)
+
+    def pss_mb(self, eyes: Eyes) -> float:
+        pids = set(self.node.of_students()) - eyes.pids
+        return sum(_pss_kb(pid) for pid in pids) / 1024 / len(self.node.names)
+
+
+def run_class(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
+    node = bench.node
+    starts = [bench.ensure(name) for name in node.names]
+    print(f"{len(starts)} agents started one after another: {_said(starts)} ms", flush=True)
+    eyes = Eyes(node)
+    out: dict[str, Any] = {"views": len(node.names)}
+    try:
+        eyes.ask(do="look", path=f"course/{EDITED}", want="Question")
+        disk = _disk_kb(node.home(node.names[-1]))
+        bench.update(eyes, [])  # warms up
+        for share in SHARES:
+            edited = list(range(len(node.names) * share // 100))
+            before, fetches = bench.cpu_s(eyes), bench.server.counts["fetch"]
+            rounds = [bench.update(eyes, edited) for _ in range(options.updates)]
+            after = bench.cpu_s(eyes)
+            visible, plain, merged = ([ms for one in rounds for ms in one[part]] for part in range(3))
+            per_push = (bench.server.counts["fetch"] - fetches) / options.updates
+            agents_s, node_s = ((b - a) / options.updates for a, b in zip(before, after, strict=True))
+            print(
+                f"{share} % edited: push to visible {_said(visible)} ms; ready to visible {_said(plain)} ms without "
+                f"and {_said(merged)} ms with a merge; CPU per update {agents_s:.3f} s agents, {node_s:.3f} s node; "
+                f"{per_push:.1f} fetches per push",
+                flush=True,
+            )
+            if share == SHARES[0]:
+                out |= {"fetches_per_push": per_push, "cpu_s_per_student": agents_s / len(node.names)}
+            if share == 10:
+                out["visible_ms"] = _figures(visible)
+                out["ready_to_visible_ms"] = {"untouched": _figures(plain), "merged": _figures(merged)}
+        out |= {"disk_kb_per_student": disk, "pss_mb_per_agent": bench.pss_mb(eyes)}
+    finally:
+        eyes.close()
+    out["nbgitpuller_cpu_s_per_student"] = peer_cpu_s(bench, options)
+    return out
+
+
+def peer_cpu_s(bench: Bench, options: argparse.Namespace) -> float | None:
+    """CPU seconds of one update by nbgitpuller, the mean of a few students (their number does not change it)."""
+    program = Path(sys.executable).with_name("gitpuller")
+    if not program.exists():
+        print("nbgitpuller is not installed: no peer", flush=True)
+        return None
+    url = bench.server.url("course").replace("://", f"://x:{READ}@")
+    folders = [bench.root / f"peer{n}" for n in range(options.peers)]
+    environment = {**os.environ, "GIT_AUTHOR_NAME": "p", "GIT_COMMITTER_NAME": "p", "EMAIL": "p@example.org"}
+
+    def pull_all() -> float:
+        before = _children_s()
+        for folder in folders:
+            subprocess.run([program, url, "main", folder], check=True, capture_output=True, env=environment)
+        return (_children_s() - before) / len(folders)
+
+    first = pull_all()
+    costs = []
+    for _ in range(2):
+        bench.instructor.change()
+        bench.instructor.commit()
+        bench.instructor.push()
+        costs.append(pull_all())
+    size = _disk_kb(folders[0])
+    print(f"nbgitpuller, {len(folders)} students: first {first:.2f} s CPU and {size / 1024:.0f} MB each", flush=True)
+    return statistics.mean(costs)
+
+
+def run_arrival(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
+    spread = random.Random(2)
+    due = sorted((spread.uniform(0, options.within_s), name) for name in bench.node.names)
+    took: list[float] = []
+    threads = []
+    began = time.monotonic()
+    for at, name in due:
+        time.sleep(max(0.0, began + at - time.monotonic()))
+        threads.append(threading.Thread(target=lambda name=name: took.append(bench.ensure(name))))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    print(f"{len(took)} students within {options.within_s:.0f} s: {_said(took)} ms", flush=True)
+    return {"ready_ms": _figures(took)}
+
+
+def _figures(values: Sequence[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    ranked = sorted(values)
+    at = min(len(ranked) - 1, int(len(ranked) * 0.99))
+    return {"p50": round(statistics.median(ranked), 1), "p99": round(ranked[at], 1), "worst": round(ranked[-1], 1)}
+
+
+def _said(values: Sequence[float]) -> str:
+    found = _figures(values)
+    return "-" if found is None else f"{found['p50']:.0f} (99 %: {found['p99']:.0f}, worst {found['worst']:.0f})"
+
+
+def _cpu_s(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / _TICK
+    return 0.0
+
+
+def _children_s() -> float:
+    found = os.times()
+    return found.children_user + found.children_system
+
+
+def _pss_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("\nPss:")[2].split()[0])
+    return 0
+
+
+def _disk_kb(folder: Path) -> float:
+    """Blocks of what lies in a folder, the folder itself not counted; mounts below it are not entered."""
+    total = 0
+    for path, names, files in os.walk(folder):
+        kept = [name for name in names if not os.path.ismount(os.path.join(path, name))]
+        names[:] = kept
+        total += sum(os.lstat(os.path.join(path, name)).st_blocks for name in (*kept, *files))
+    return total / 2
+
+
+@contextlib.contextmanager
+def _served(root: Path) -> Iterator[GitServer]:
+    """A git server on a loop of its own: measuring blocks."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = GitServer(root / "srv", write_tokens=[WRITE], read_tokens=[READ], webhook_secret=SECRET)
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(30)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("class", "arrival"))
+    parser.add_argument("--views", type=int)
+    parser.add_argument("--course", type=Path)
+    parser.add_argument("--updates", type=int, default=5)
+    parser.add_argument("--peers", type=int, default=5)
+    parser.add_argument("--within-s", type=float, default=60.0)
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("Only root can be a class of students: run it as root.")
+    views = options.views or (500 if options.what == "class" else 200)
+    root = Path(tempfile.mkdtemp(prefix="class"))
+    try:
+        with _served(root) as server, ClassNode(root, [f"st{n:04}" for n in range(views)]) as node:
+            bench = Bench(root, server, node, options.course)
+            print(json.dumps((run_class if options.what == "class" else run_arrival)(bench, options)))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
