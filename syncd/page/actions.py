@@ -13,7 +13,7 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """The path below `/v1/folders/ID/`, and the request's body, from the form's fields."""
+    """The path below `/v1/folders/ID/` (with fields of the form in it), and the request's body."""
 
     path: str
     body: Callable[[Form], Mapping[str, object]]
@@ -32,8 +32,21 @@ ACTIONS: Mapping[str, Action] = {
     "resume": Action("resume", _fields("keep"), words.SAID["resume"]),
     "restore": Action("restore", _fields("path", "version")),
     "allow": Action("allow", _fields("path"), words.SAID["allow"]),
+    "publish": Action("publish", lambda form: _publish(form)),
+    "undo": Action("undo", _fields("release")),
+    "cancel": Action("releases/{plan}/cancel", _fields()),
+    "students": Action("students", lambda form: {"off": True} if form.get("way") == "own" else _fields("way")(form)),
     "hub": Action("hub", lambda form: {"hub": form.get("hub", "")}, words.SAID["hub"]),
 }
+
+
+def _publish(form: Form) -> Mapping[str, object]:
+    at = form.get("at", "").replace("T", " ")
+    return {
+        "paths": [unquoted(each) for each in form.get("paths", "").splitlines()],
+        "message": form.get("message", ""),
+        **({"at": at} if at else {}),
+    }
 
 
 async def act(publisher: Publisher, id: str, name: str, form: Form) -> str | None:
@@ -44,6 +57,10 @@ async def act(publisher: Publisher, id: str, name: str, form: Form) -> str | Non
     action = ACTIONS.get(name)
     if action is None:
         return None
-    found = await publisher.ask("POST", f"/v1/folders/{quote(id, safe='')}/{action.path}", action.body(form))
+    try:
+        path = action.path.format_map({field: quote(value, safe="") for field, value in form.items()})
+    except KeyError:
+        return None
+    found = await publisher.ask("POST", f"/v1/folders/{quote(id, safe='')}/{path}", action.body(form))
     said = found.get("sentence") if action.said == "" else action.said
     return words.plain(said) if isinstance(said, str) else words.SAID["resume"]

@@ -1,7 +1,8 @@
 """The folder's page: a sub-application of the publisher's control, under a path that only its reader knows.
 
 `enter?code=` buys the session cookie, `` lists all folders, `folders/ID/` is one, `folders/ID/files` its files, their
-versions and links; `events` tells an open page what changed (server-sent events), `folders/ID/do/ACTION` is a button.
+versions and links, `folders/ID/publish` what students get; `events` tells an open page what changed (server-sent
+events), `folders/ID/do/ACTION` is a button.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from syncd.page.actions import act
 from syncd.page.asking import Publisher, Unanswered
 from syncd.page.drawing import Drawing, Piece
 from syncd.page.guard import FORM, SESSION, Guard, add_headers
-from syncd.page.pieces import of_all, of_one
+from syncd.page.pieces import of_all, of_one, of_releases
 from syncd.page.sessions import CODE_S, SESSION_S, Sessions
 from syncd.page.shown import Shown
 from syncd.page.watching import Watching
@@ -28,6 +29,7 @@ from syncd.page.watching import Watching
 __all__ = ["CODE_S", "Page"]
 
 _HEARTBEAT_S = 15.0
+_ALL, _PUBLISH = "all", "publish-"
 _MOST_READERS = 32
 _LARGEST_FORM = 1 << 16
 _BACK = re.compile(r"[\w/?=&%.~-]*", re.ASCII)
@@ -54,6 +56,7 @@ class Page:
                 web.get("/static/{name}", self._static),
                 web.get("/folders/{id}/", self._one, allow_head=False),
                 web.get("/folders/{id}/files", self._files, allow_head=False),
+                web.get("/folders/{id}/publish", self._publish, allow_head=False),
                 web.post("/folders/{id}/do/{action}", self._do),
             ]
         )
@@ -87,7 +90,7 @@ class Page:
     async def _all(self, request: web.Request) -> web.Response:
         with suppress(Unanswered):
             await self._watching.look()
-        return self._live(request, "overview.html", of_all(self._watching.folders), "all")
+        return self._live(request, "overview.html", of_all(self._watching.folders), _ALL)
 
     async def _one(self, request: web.Request) -> web.Response:
         folder = await self._folder(request)
@@ -101,6 +104,24 @@ class Page:
         except SyncError as problem:
             found = files.Found(asked, problem=str(problem))
         return self._draw(request, "files.html", folder=folder, part="files", found=found)
+
+    async def _publish(self, request: web.Request) -> web.Response:
+        folder = await self._folder(request)
+        of = f"{_PUBLISH}{folder.id}"
+        return self._live(request, "publish.html", await self._pieces(of), of, folder=folder, part="publish")
+
+    async def _pieces(self, of: str) -> list[Piece]:
+        """The parts of a live page by its name in the stream; none if its folder is gone."""
+        folders = self._watching.folders
+        if of == _ALL:
+            return of_all(folders)
+        for folder in folders:
+            if of == folder.id:
+                return of_one(folder)
+            if of == f"{_PUBLISH}{folder.id}":
+                with suppress(Unanswered):
+                    return of_releases(await self._watching.releases(folder))
+        return []
 
     async def _folder(self, request: web.Request) -> Shown:
         with suppress(Unanswered):
@@ -141,7 +162,7 @@ class Page:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if self._watching.readers >= _MOST_READERS:
             return self._refuse(503, words.FULL)
-        csrf, of = self._sessions.csrf(request[SESSION]), request.query.get("of", "all")
+        csrf, of = self._sessions.csrf(request[SESSION]), request.query.get("of", _ALL)
         stream = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
         stream.content_type = "text/event-stream"
         sent: dict[str, str] = {}
@@ -150,18 +171,16 @@ class Page:
             await stream.prepare(request)
             async with self._watching.reading():
                 while not self._ending.is_set():
-                    event = self._event(of, csrf, sent)
+                    event = await self._event(of, csrf, sent)
                     if event:
                         await stream.write(event)
                     if not await self._watching.news(_HEARTBEAT_S) and not self._ending.is_set():
                         await stream.write(b": still here\n\n")
         return stream
 
-    def _event(self, of: str, csrf: str, sent: dict[str, str]) -> bytes:
+    async def _event(self, of: str, csrf: str, sent: dict[str, str]) -> bytes:
         """What a reader must redraw; notes it as sent."""
-        folders = self._watching.folders
-        pieces = of_all(folders) if of == "all" else [p for each in folders if each.id == of for p in of_one(each)]
-        drawn = {piece.id: self._drawing.piece(piece, csrf) for piece in pieces}
+        drawn = {piece.id: self._drawing.piece(piece, csrf) for piece in await self._pieces(of)}
         news = {id: html for id, html in drawn.items() if sent.get(id) != html}
         if not news and list(sent) == list(drawn):
             return b""

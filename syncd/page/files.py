@@ -122,5 +122,8 @@ def _versions(found: Json) -> tuple[Version, ...]:
 def _links(hub: str, folder: Shown, path: str) -> tuple[Link, ...]:
     if not hub:
         return ()
-    made = links(hub, folder.remote, folder.branch, folder.name, [RelPath(path)] if path else [])
+    remote, branch = folder.remote, folder.branch
+    if folder.students is not None:
+        remote, branch = folder.students.remote, folder.students.branch
+    made = links(hub, remote, branch, folder.name, [RelPath(path)] if path else [])
     return tuple(Link(kind, label, getattr(made, kind)) for kind, label in words.LINK_KINDS.items())

@@ -73,7 +73,10 @@ class Guard:
         )
         if not ours or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return self._refuse(403, words.WRONG_ORIGIN)
-        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        form: dict[str, str] = {}
+        for name, value in (await request.post()).items():
+            if isinstance(value, str):  # a name that comes again is one more line
+                form[name] = f"{form[name]}\n{value}" if name in form else value
         if not self._sessions.is_csrf(request.get(SESSION, ""), form.pop("csrf", "")):
             return self._refuse(403, words.WRONG_FORM)
         request[FORM] = form

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from syncd.page.drawing import Piece
+from syncd.page.releases import Releases
 from syncd.page.shown import Shown, headline
 
 
@@ -20,6 +21,15 @@ def of_all(folders: Sequence[Shown]) -> list[Piece]:
     ordered = sorted(folders, key=lambda each: each.kind != "needs_you")
     cards = [Piece(f"card-{each.id}", "card.html", Card(each, False)) for each in ordered]
     return [Piece("headline", "headline.html", headline(folders)), *cards]
+
+
+def of_releases(found: Releases) -> list[Piece]:
+    """The page of what students get."""
+    return [
+        Piece(f"publish-{found.id}", "publish_now.html", found),
+        Piece(f"planned-{found.id}", "planned.html", found),
+        Piece(f"published-{found.id}", "published.html", found),
+    ]
 
 
 def of_one(folder: Shown) -> list[Piece]:

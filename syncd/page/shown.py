@@ -10,6 +10,7 @@ from typing import Any
 
 from syncd.page import words
 from syncd.page.paths import quoted
+from syncd.page.reading import list_of, number_of, text_of
 
 MOST_NAMED = 50
 """So many names of a list are shown; the rest is counted."""
@@ -77,6 +78,19 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class StudentsShown:
+    """The branch that students follow, if it is not the folder's own; `behind` counts files they don't have yet."""
+
+    remote: str
+    branch: str
+    way: str
+    commit: str
+    behind: int
+    planned: tuple[str, ...]
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One folder."""
 
@@ -100,6 +114,9 @@ class Shown:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     recent: tuple[Change, ...]
+    students: StudentsShown | None
+    for_students: str
+    """What students don't have yet, in words."""
 
 
 _TONES = {
@@ -120,37 +137,42 @@ _PUBLISH_AGAIN = Answer(words.PUBLISH_AGAIN, "resume", {"keep": "both"}, main=Tr
 
 def shown(report: Mapping[str, Any], now: datetime) -> Shown:
     """One folder of the publisher's report."""
-    path = _text(report.get("folder"))
-    state = _text(report.get("state"))
+    path = text_of(report.get("folder"))
+    state = text_of(report.get("state"))
     waiting = _names(report.get("waiting"), report.get("waiting_count"))
     recent = _recent(report, now)
     pending = sum(change.pending for change in recent)
-    sentence = _text(report.get("sentence"))
-    held = [_held(each) for each in _list(report.get("left_out"))]
+    sentence = text_of(report.get("sentence"))
+    held = [_held(each) for each in list_of(report.get("left_out"))]
     tone = _TONES.get(state, Tone.QUIET)
-    warnings = tuple(_text(each) for each in _list(report.get("warnings")))
+    warnings = tuple(text_of(each) for each in list_of(report.get("warnings")))
     if state == "up_to_date" and (held or warnings):
         tone = Tone.WAIT
+    students = _students(report.get("students"))
     return Shown(
-        id=_text(report.get("id")),
+        id=text_of(report.get("id")),
         name=PurePath(path).name or path,
         path=path,
-        remote=words.without_secrets(_text(report.get("remote"))),
-        branch=_text(report.get("branch")),
+        remote=words.without_secrets(text_of(report.get("remote"))),
+        branch=text_of(report.get("branch")),
         kind=state,
         tone=tone,
         state=words.state(state, sentence, waiting.total, pending),
         detail=words.detail(state, sentence, len(held), len(warnings)),
         hint=_hint(report),
         answers=_answers(report),
-        progress=_progress(report.get("progress")),
+        progress=_progress(report.get("progress")) or _restoring(report.get("restoring")),
         waiting=waiting,
         why_waiting=words.WHY_WAITING,
         left_out=tuple(held[:MOST_NAMED]),
         left_out_more=max(0, len(held) - MOST_NAMED),
         warnings=warnings[:MOST_NAMED],
-        notes=tuple(_text(each) for each in reversed(_list(report.get("notes"))))[:MOST_NAMED],
+        notes=tuple(text_of(each) for each in reversed(list_of(report.get("notes"))))[:MOST_NAMED],
         recent=recent,
+        students=students,
+        for_students=words.for_students(students.behind, len(students.planned))
+        if students is not None and students.way == "release"
+        else "",
     )
 
 
@@ -163,7 +185,7 @@ def _answers(report: Mapping[str, Any]) -> tuple[Answer, ...]:
     if state != "needs_you":
         return (_TRY_NOW, pause) if state == "offline" else (pause,)
     if question == "held":
-        restore = Answer(words.RESTORE_FILES, "restore", {"version": _text(report.get("commit"))}, main=True)
+        restore = Answer(words.RESTORE_FILES, "restore", {"version": text_of(report.get("commit"))}, main=True)
         return (restore, _PUBLISH_DELETION, pause) if report.get("commit") else (_PUBLISH_DELETION, pause)
     if question == "rewritten":
         if not report.get("remote_commit"):
@@ -178,28 +200,50 @@ _TRY_NOW = Answer(words.TRY_NOW, "hint")
 def _hint(report: Mapping[str, Any]) -> str:
     if report.get("state") != "needs_you":
         return ""
-    return words.HINTS.get(_text(report.get("question")), "")
+    return words.HINTS.get(text_of(report.get("question")), "")
 
 
 def _progress(found: object) -> Progress | None:
     if not isinstance(found, Mapping):
         return None
-    done, total = _number(found.get("objects")), _number(found.get("of"))
+    done, total = number_of(found.get("objects")), number_of(found.get("of"))
     share = min(1.0, done / total) if total else None
-    detail = words.transfer(_number(found.get("bytes")), done, total, found.get("seconds_left"))
-    return Progress(words.TRANSFERS.get(_text(found.get("kind")), words.TRANSFERRING), detail, share)
+    detail = words.transfer(number_of(found.get("bytes")), done, total, found.get("seconds_left"))
+    return Progress(words.TRANSFERS.get(text_of(found.get("kind")), words.TRANSFERRING), detail, share)
+
+
+def _restoring(found: object) -> Progress | None:
+    if not isinstance(found, Mapping):
+        return None
+    done, total = number_of(found.get("done")), number_of(found.get("total"))
+    return Progress(words.RESTORING, words.done_of(done, total), min(1.0, done / total) if total else None)
+
+
+def _students(found: object) -> StudentsShown | None:
+    if not isinstance(found, Mapping):
+        return None
+    planned = [each for each in list_of(found.get("planned")) if isinstance(each, Mapping)]
+    return StudentsShown(
+        remote=words.without_secrets(text_of(found.get("remote"))),
+        branch=text_of(found.get("branch")),
+        way=text_of(found.get("way")),
+        commit=text_of(found.get("commit")),
+        behind=number_of(found.get("behind")),
+        planned=tuple(f"{text_of(each.get('id'))} {bool(each.get('fired'))}" for each in planned),
+        problem=text_of(found.get("problem")),
+    )
 
 
 def _recent(report: Mapping[str, Any], now: datetime) -> tuple[Change, ...]:
-    found = [each for each in _list(report.get("recent")) if isinstance(each, Mapping)]
+    found = [each for each in list_of(report.get("recent")) if isinstance(each, Mapping)]
     commits = [each.get("commit") for each in found]
     theirs = report.get("remote_commit")
     reached = commits.index(theirs) if theirs in commits else len(commits) if theirs is None else 0
     return tuple(
         Change(
-            message=_text(each.get("message")) or words.NO_MESSAGE,
-            when=words.when(_number(each.get("time")), now),
-            about=words.files(_number(each.get("files"))),
+            message=text_of(each.get("message")) or words.NO_MESSAGE,
+            when=words.when(number_of(each.get("time")), now),
+            about=words.files(number_of(each.get("files"))),
             pending=at < reached,
         )
         for at, each in enumerate(found)
@@ -209,25 +253,13 @@ def _recent(report: Mapping[str, Any], now: datetime) -> tuple[Change, ...]:
 def _held(each: object) -> Held:
     if isinstance(each, Mapping):
         path = each.get("path") if each.get("allow", True) else None
-        return Held(_text(each.get("sentence")), _text(path), quoted(path) if isinstance(path, str) else "")
-    return Held(_text(each))
+        return Held(text_of(each.get("sentence")), text_of(path), quoted(path) if isinstance(path, str) else "")
+    return Held(text_of(each))
 
 
 def _names(found: object, count: object) -> Names:
-    names = tuple(_text(each) for each in _list(found))
-    return Names(names[:MOST_NAMED], max(_number(count), len(names)) - len(names[:MOST_NAMED]))
-
-
-def _list(found: object) -> Sequence[Any]:
-    return found if isinstance(found, list) else []
-
-
-def _number(found: object) -> int:
-    return int(found) if isinstance(found, int | float) and abs(found) < 1e15 else 0
-
-
-def _text(found: object) -> str:
-    return words.plain(found) if isinstance(found, str) else ""
+    names = tuple(text_of(each) for each in list_of(found))
+    return Names(names[:MOST_NAMED], max(number_of(count), len(names)) - len(names[:MOST_NAMED]))
 
 
 def headline(folders: Sequence[Shown]) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from syncd.page.asking import Publisher, Unanswered
+from syncd.page.releases import Releases, look
 from syncd.page.shown import Shown, shown
 
 _EVERY_S = 0.4
@@ -21,6 +22,7 @@ class Watching:
         self._looking: asyncio.Task[None] | None = None
         self.readers = 0
         self.folders: tuple[Shown, ...] = ()
+        self._releases: dict[str, tuple[Shown, Releases]] = {}
 
     async def look(self) -> tuple[Shown, ...]:
         """Ask now.  Unanswered if the publisher can't say."""
@@ -45,6 +47,14 @@ class Watching:
             if self.readers == 0:
                 self._looking.cancel()
                 self._looking = None
+
+    async def releases(self, folder: Shown) -> Releases:
+        """What students of a folder have and get; asked for when the folder changed.  Unanswered if nobody can say."""
+        known = self._releases.get(folder.id)
+        if known is None or known[0] != folder:
+            known = folder, await look(self._publisher, folder)
+            self._releases[folder.id] = known
+        return known[1]
 
     async def news(self, seconds: float) -> bool:
         """Wait for a change, or that long; whether there was one."""

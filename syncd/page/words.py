@@ -58,6 +58,31 @@ HINTS = {
 TRANSFERS = {"push": "Sending", "fetch": "Receiving"}
 TRANSFERRING = "Transferring"
 
+RESTORING = "Restoring"
+
+STUDENTS = "Students"
+FOLLOW_OWN = "Students follow this folder’s own branch: each save goes to them at once."
+FOLLOW_LIVE = "Each save goes to students at once, without what is for staff. Their branch:"
+FOLLOW_RELEASE = "Students get what you publish here, when you say so. Their branch:"
+TO_RELEASE = "Choose what students get, and when"
+TO_LIVE = "Send each save at once"
+TO_OWN = "Let them follow this folder’s own branch"
+CHANGE_WAY = "Change how students get it"
+PUBLISH_TITLE = "Publish to students"
+NOTHING_TO_PUBLISH = "Students have everything as it is now."
+CHOOSE = "What they don’t have yet; choose some, or leave all empty to publish everything"
+MESSAGE = "What is it?"
+MESSAGE_HELP = "For example: Lab 3 and its data. Students may see it."
+WHEN = "When"
+WHEN_HELP = "Leave it empty to publish now."
+PLANNED = "Planned"
+ON_ITS_WAY = "on its way"
+CANCEL = "Cancel"
+PUBLISHED = "Published"
+NOTHING_PUBLISHED = "Nothing was published yet."
+UNDO = "Undo"
+CHANGES = {"add": "new", "update": "changed", "delete": "deleted"}
+
 FILES_OF = "Files"
 FOLDER_UP = "Up"
 FIND = "File or folder"
@@ -199,6 +224,29 @@ def transfer(amount: int, done: int, total: int, seconds_left: object) -> str:
     if isinstance(seconds_left, int | float):
         parts.append(f"about {lasting(seconds_left)} left")
     return ", ".join(parts)
+
+
+def done_of(done: int, total: int) -> str:
+    """How many files are done."""
+    return f"{done:,} of {files(total)}" if total else files(done)
+
+
+def for_students(behind: int, planned: int) -> str:
+    """What students don't have yet, and what is planned."""
+    parts = [f"{files(behind)} not with students yet"] if behind else []
+    if planned:
+        parts.append(f"{planned:,} {'release' if planned == 1 else 'releases'} planned")
+    return ", ".join(parts)
+
+
+def cancel_of(what: str, when_: str) -> str:
+    """What a cancel button is for, read out."""
+    return f"Cancel: {what}, {when_}"
+
+
+def undo_of(message: str) -> str:
+    """What an undo button is for, read out."""
+    return f"Undo: {message}"
 
 
 def lasting(seconds: float) -> str:

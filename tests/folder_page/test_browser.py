@@ -18,6 +18,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from syncd.demo.gitserver import GitServer
 from syncd.page import words
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -237,6 +238,60 @@ async def test_a_link_is_copied(browser: Browser, publisher: Publisher) -> None:
             assert path.get_property("value") == text
 
     await by_hand(copy)
+
+
+async def test_releases_are_published_planned_cancelled_and_undone(
+    browser: Browser, publisher: Publisher, folder: Path, server: GitServer
+) -> None:
+    id = (await publisher.folder())["id"]
+
+    def files() -> list[str]:
+        command = ["git", "ls-tree", "-r", "--name-only", "students"]
+        done = subprocess.run(command, cwd=server.path("course"), capture_output=True, text=True)
+        return done.stdout.split()
+
+    def press(label: str) -> None:
+        browser.driver.find_element("xpath", f"//button[.='{label}']").click()
+
+    def publish() -> None:
+        browser.live(f"{browser.driver.current_url}folders/{id}/publish")
+        browser.shows(words.FOLLOW_OWN)
+        press(words.TO_RELEASE)
+        browser.until("document.querySelectorAll('.choices input').length === 13")
+        browser.driver.find_element("css selector", "[value='labs%2Flab03.md']").click()
+        browser.driver.find_element("id", "message").send_keys("Lab 3 & <more>")
+        press(words.PUBLISH)
+        browser.shows("is published (1 file)")
+        browser.until("document.querySelectorAll('.choices input').length === 12")
+        assert browser.js("return document.getElementById('message').value") == ""
+
+    await by_hand(publish)
+    assert files() == ["labs/lab03.md"]
+
+    def plan() -> None:
+        browser.js("document.getElementById('at').value = '2099-12-01T08:00'")
+        press(words.PUBLISH)
+        browser.shows("Tuesday 1 December 2099, 08:00")
+        browser.until("document.querySelectorAll('li[id^=plan-]').length === 1")
+        press(words.CANCEL)
+        browser.until("document.querySelectorAll('li[id^=plan-]').length === 0")
+        browser.until("document.activeElement.id !== ''")
+
+    await by_hand(plan)
+    assert (await publisher.ask(f"/v1/folders/{id}/releases"))["planned"] == []
+
+    def undo() -> None:
+        assert not (found := Axe().run(browser.driver)["violations"]), found
+        browser.js("document.querySelector('li[id^=release-] button').focus()")
+        browser.press(Keys.ENTER)
+        browser.shows("is undone")
+        browser.until("document.querySelectorAll('.choices input').length === 13")
+        browser.window(390, dark=True)
+        assert browser.fits()
+        browser.quiet()
+
+    await by_hand(undo)
+    assert files() == []
 
 
 async def test_every_page_is_accessible_and_fits_at_both_widths_and_in_the_dark(

@@ -26,6 +26,7 @@ function renew(old, fresh) {
   const names = new Set([...old.attributes, ...fresh.attributes].map((attribute) => attribute.name));
   for (const name of names) {
     const value = fresh.getAttribute(name);
+    if (name === "open") continue; // the reader's
     if (value === null) old.removeAttribute(name);
     else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
