@@ -75,7 +75,9 @@ function apply({ order, pieces }) {
     }
   });
   if (!focused.isConnected && card) {
-    by(`${card}-title`)?.focus({ preventScroll: true }); // the button did its work and went away
+    // The button did its work and went away: on to its part's title, or to what came of it.
+    const next = by(`${card}-title`) ?? (by("said").hidden ? by("content") : by("said"));
+    next.focus({ preventScroll: true });
   } else if (focused.isConnected && document.activeElement !== focused) {
     focused.focus({ preventScroll: true });
   }
