@@ -41,6 +41,15 @@ MAY_IMPORT = {
         "syncd.when",
     },
     "syncd/page": {"syncd.core", "syncd.page"},
+    "syncd/doctor": {
+        "syncd.core",
+        "syncd.account",
+        "syncd.doctor",
+        "syncd.folder",
+        "syncd.git",
+        "syncd.node",
+        "syncd.publisher",
+    },
     "syncd/service": {"syncd.core", "syncd.service"},
     "syncd/agent": {
         "syncd.core",

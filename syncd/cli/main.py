@@ -27,6 +27,7 @@ _COMMANDS = {
     "login": "syncd.cli.login",
     "logout": "syncd.cli.login",
     "config": "syncd.cli.config",
+    "doctor": "syncd.cli.doctor",
     "service": "syncd.cli.service",
     "completion": "syncd.cli.completion",
     "node": "syncd.cli.node_install",

@@ -81,8 +81,7 @@ class StatCache:
         try:
             self._db = self._open()
         except sqlite3.DatabaseError:
-            for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-                leftover.unlink(missing_ok=True)
+            discard(path)
             self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -183,6 +182,26 @@ class StatCache:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a cache's file can be read as a whole; also while a publisher has it open."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        finally:
+            db.close()
+    except sqlite3.OperationalError:
+        return True  # locked, or not to be opened just now
+    except sqlite3.DatabaseError:
+        return False
+
+
+def discard(path: Path) -> None:
+    """Throw a cache away that nobody has open."""
+    for leftover in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        leftover.unlink(missing_ok=True)
 
 
 def _key(path: RelPath) -> tuple[bytes, bytes]:
