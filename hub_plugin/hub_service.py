@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -28,6 +28,8 @@ _log = logging.getLogger("hub_plugin")
 # Forms are sent to ourselves only; all else as on the page without a hub.
 _POLICY = HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'")
 
+_UNHEARD_S = 1.0
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,6 +47,8 @@ class Context:
     agents: Agents
     rate: Rate
     ending: asyncio.Event
+    hearing: dict[str, asyncio.Event] = field(default_factory=dict)
+    """The streams that are open, and whether each is heard while it is."""
 
     @property
     def prefix(self) -> str:
@@ -105,28 +109,55 @@ def token_of(request: web.Request) -> str | None:
 
 
 async def stream(request: web.Request, place: Callable[[], Place | None]) -> web.StreamResponse:
-    """Tell an open page what changes, until it closes or its reader may no longer see it."""
+    """Tell an open page what changes, until it closes or its reader may no longer see it.
+
+    Some proxies keep an answer back until it has ended.  A page that hears the first event says so; a stream that
+    nobody is heard to hear ends after a second, and the page asks again: slower, but it works.
+    """
     context = request.app[context_key]
+    if heard := context.hearing.get(request.query.get("heard", "")):
+        heard.set()
+        return web.Response(status=204)
+    if "heard" in request.query:
+        return web.Response(status=204)
     if context.watcher.readers >= MOST_READERS * 8:
         raise web.HTTPServiceUnavailable(text=words.FULL)
-    token = request[session_key].token
     answer = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     answer.content_type = "text/event-stream"
-    seen = request.headers.get("Last-Event-ID") or request.query.get("since", "")
+    name, heard = secrets.token_urlsafe(12), asyncio.Event()
+    context.hearing[name] = heard
     # The reader may go at any time; its next request says what it has seen.
-    with suppress(ConnectionError):
+    try:
         await answer.prepare(request)
-        await answer.write(b"retry: 1000\n\n")
-        async with context.watcher.audience():
-            while not context.ending.is_set():
-                if (now := place()) is None or await context.hub.visitor(token) != request[visitor_key]:
-                    return answer
-                if seen != now.board.version:
-                    await answer.write(now.patches.event(seen))
-                    seen = now.board.version
-                elif not await context.watcher.board.news(HEARTBEAT_S) and not context.ending.is_set():
-                    await answer.write(b": still here\n\n")
+        await answer.write(f"retry: 1000\nevent: hello\ndata: {name}\n\n".encode())
+        await _tell(request, answer, place, heard)
+    except ConnectionError:
+        pass
+    finally:
+        del context.hearing[name]
     return answer
+
+
+async def _tell(
+    request: web.Request, answer: web.StreamResponse, place: Callable[[], Place | None], heard: asyncio.Event
+) -> None:
+    context = request.app[context_key]
+    session, visitor = request.get(session_key), request[visitor_key]
+    seen = request.headers.get("Last-Event-ID") or request.query.get("since", "")
+    unheard_until = time.monotonic() + _UNHEARD_S
+    async with context.watcher.audience():
+        while not context.ending.is_set():
+            if (now := place()) is None or (session and await context.hub.visitor(session.token) != visitor):
+                return
+            if seen != now.board.version:
+                await answer.write(now.patches.event(seen))
+                seen = now.board.version
+                continue
+            left = unheard_until - time.monotonic()
+            if not heard.is_set() and left <= 0:
+                return
+            if not await context.watcher.board.news(HEARTBEAT_S if heard.is_set() else left) and heard.is_set():
+                await answer.write(b": still here\n\n")
 
 
 def draw(request: web.Request, template: str, board: Board | None = None, **said: object) -> web.Response:

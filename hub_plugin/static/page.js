@@ -7,6 +7,7 @@ let version = said.version;
 let ahead = Date.now() - Number(said.now) * 1000; // of the server's clock
 let stream = null;
 let again = 0;
+let losing = 0;
 
 // Words.
 
@@ -144,10 +145,16 @@ function follow() {
   clearTimeout(again);
   stream?.close();
   stream = new EventSource(`events?since=${encodeURIComponent(version)}`);
-  stream.addEventListener("open", () => tell("live"));
+  stream.addEventListener("open", () => {
+    clearTimeout(losing);
+    tell("live");
+  });
   stream.addEventListener("patch", (event) => apply(JSON.parse(event.data)));
+  // Where a proxy keeps the stream back until it ends, this comes too late, and the service ends it soon.
+  stream.addEventListener("hello", (event) => fetch(`events?heard=${encodeURIComponent(event.data)}`));
   stream.addEventListener("error", () => {
-    tell("lost");
+    clearTimeout(losing);
+    losing = setTimeout(() => tell("lost"), 3500);
     if (stream.readyState === EventSource.CLOSED) again = setTimeout(follow, 3000);
   });
 }

@@ -1,0 +1,95 @@
+"""The hub's pages in a real browser: logged in through the hub, live, accessible, in both widths and both themes."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsers import PASSWORD
+from conftest import Town
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+pytestmark = [pytest.mark.root, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(150)]
+
+AXE = files("axe_core_python").joinpath("axe.min.js").read_text()
+
+
+@pytest.fixture
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    profile = tempfile.mkdtemp(prefix="hub-browser-")
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver") or "chromedriver"))
+    yield driver
+    driver.quit()
+    shutil.rmtree(profile, ignore_errors=True)
+
+
+def log_in(browser: webdriver.Chrome, town: Town, name: str, path: str = "") -> None:
+    """By the page itself: the hub asks who it is and leads back."""
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.get(f"{town.hub}services/synced-folders/{path}")
+    browser.find_element(By.ID, "username_input").send_keys(name)
+    browser.find_element(By.ID, "password_input").send_keys(PASSWORD)
+    browser.find_element(By.ID, "login_submit").click()
+    until(browser, "document.getElementById('connection')?.dataset.state === 'live'")
+
+
+def until(browser: webdriver.Chrome, expression: str) -> None:
+    WebDriverWait(browser, 20, poll_frequency=0.05).until(
+        lambda driver: driver.execute_script(f"return {expression}"), expression
+    )
+
+
+def look(browser: webdriver.Chrome, name: str) -> None:
+    """Nothing wider than the window, nothing that axe finds, in both widths and themes; a picture of each."""
+    kept = Path(os.environ.get("SCREENSHOTS", tempfile.gettempdir()))
+    for width in (390, 1280):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        page = "document.documentElement"
+        assert browser.execute_script(f"return {page}.scrollWidth <= {page}.clientWidth"), (name, width)
+        for theme in ("light", "dark"):
+            chosen = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", chosen)
+            found: list[dict[str, Any]] = browser.execute_async_script(
+                f"if (!window.axe) {{ {AXE} }} const done = arguments[0]; axe.run().then(r => done(r.violations));"
+            )
+            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], (name, width, theme)
+            if "SCREENSHOTS" in os.environ:
+                browser.save_screenshot(str(kept / f"{name}-{width}-{theme}.png"))
+
+
+def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chrome, town: Town) -> None:
+    log_in(browser, town, "ben")
+    assert "Data 8" in browser.find_element(By.TAG_NAME, "main").text
+    look(browser, "student")
+    town.person("ben").api("POST", "users/ben/server")
+    until(browser, "document.body.innerText.includes('Up to date')")
+    browser.find_element(By.CSS_SELECTOR, "summary").click()
+    look(browser, "student-running")
+    browser.find_element(By.CSS_SELECTOR, "input[name=path-textbook]").send_keys("README.md")
+    browser.find_element(By.CSS_SELECTOR, "button[formaction$=restore]").click()
+    until(browser, "document.querySelector('[role=status].card')?.innerText.includes('README.md')")
+    look(browser, "message")
+
+    log_in(browser, town, "kim", "courses/textbook/")
+    until(browser, "[...document.querySelectorAll('.students th bdi')].some(one => one.innerText === 'ben')")
+    look(browser, "class")
+    image = "<img src=x onerror='window.owned=1'>"
+    (town.course / f"{image.replace('/', '')}.md").write_text("hostile")
+    until(browser, f"document.body.innerText.includes({image!r})")
+    assert browser.execute_script("return window.owned ?? document.querySelectorAll('main img').length") == 0
+    refused = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
+    assert refused == []
+    town.person("ben").api("DELETE", "users/ben/server")
