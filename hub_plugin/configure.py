@@ -15,7 +15,7 @@ from traitlets.config import Config, LoggingConfigurable
 from traitlets.config.loader import LazyConfigValue
 
 from hub_plugin import words
-from hub_plugin.agents import LocalAgents
+from hub_plugin.agents import LocalAgents, ParentAgents
 from hub_plugin.courses import Course, read_courses
 from hub_plugin.hooks import Hook, after_stop, before_start, is_ours
 from hub_plugin.redirects import git_pull_hook
@@ -45,6 +45,9 @@ class SyncedFolders(LoggingConfigurable):
     )
     agents = Bool(
         True, help="Whether the hub starts the students' agents on this machine; off where pods have them as sidecars."
+    ).tag(config=True)
+    agents_socket = Unicode(
+        "", help="Where `syncd agents run` listens on this node, to have it start the agents: fast, and as root alone."
     ).tag(config=True)
     node = Unicode("/var/lib/synced-folders/node.sock", help="The node's socket on this machine.").tag(config=True)
     publisher = Unicode("", help="State folder of a publisher on this machine, if instructors publish here.").tag(
@@ -82,7 +85,7 @@ def install(c: Config, **settings: Any) -> None:
     except TraitError as error:
         raise NeedsUser(words.bad_setting(str(error))) from error
     courses = read_courses(found.courses, found.group, found.staff_group)
-    _check(found)
+    _check(found, courses)
     _add_service(c, found, courses)
     _add_roles(c, found, courses)
     _add_token_scopes(c, found)
@@ -91,9 +94,11 @@ def install(c: Config, **settings: Any) -> None:
     _add_links(c, found, courses)
 
 
-def _check(found: SyncedFolders) -> None:
+def _check(found: SyncedFolders, courses: tuple[Course, ...]) -> None:
     if not found.managed and not (found.service_url and found.api_token):
         raise NeedsUser(words.EXTERNAL_NEEDS)
+    if found.agents_socket and any(course.folder != course.name for course in courses):
+        raise NeedsUser(words.PARENT_FOLDERS)
     if found.view not in ("", "overlay", "plain"):
         raise NeedsUser(words.bad_setting(f"view is {found.view!r}"))
 
@@ -178,16 +183,16 @@ def _more_scopes(before: Hook, ours: list[str]) -> Hook:
 
 
 def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
-    agents = LocalAgents(
-        AgentSettings(
-            courses=courses,
-            node=Path(found.node),
-            agent_state=found.agent_state,
-            system_user=found.system_user,
-            view=found.view,
-            patience_s=found.patience,
-        )
+    settings = AgentSettings(
+        courses=courses,
+        node=Path(found.node),
+        agent_state=found.agent_state,
+        system_user=found.system_user,
+        view=found.view,
+        patience_s=found.patience,
+        parent=found.agents_socket,
     )
+    agents = ParentAgents(settings) if found.agents_socket else LocalAgents(settings)
     for section in _spawner_sections(c, "pre_spawn_hook"):
         if not is_ours(earlier := section.get("pre_spawn_hook")):
             section.pre_spawn_hook = before_start(agents, courses, _hook(earlier), found.patience)

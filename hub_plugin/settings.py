@@ -68,3 +68,5 @@ class AgentSettings:
     """How long a server's start waits for the folders, at most."""
     quiet_s: float = 2.0
     command: tuple[str, ...] = ()
+    parent: str = ""
+    """The socket of the agents' parent; '' where the hub starts each agent itself."""

@@ -331,6 +331,9 @@ TOO_MANY = "That was too often; wait a minute and try again."
 AGENT_AWAY = "Your folder is kept up to date only while your server runs; start it and try again."
 AGENT_SILENT = "The program that keeps the folder does not answer just now; try again in a moment."
 AGENT_SLOW = "The folders take longer than a server's start may wait; they come as soon as they can."
+PARENT_AWAY = "Nobody starts agents on this node just now; start that with: systemctl start syncd-agents"
+PARENT_REFUSES = "The hub may not start agents on this node; run “syncd agents run” with --group and the hub's group."
+PARENT_FOLDERS = "With c.SyncedFolders.agents_socket a course's folder is ~/NAME; take “folder” out of its settings."
 LOG_NOT_READY = "the server starts before its synced folders are ready."
 LOG_NOT_ENDED = "the agent of the synced folders may still run."
 
@@ -345,6 +348,11 @@ def no_account(name: str) -> str:
 def agent_cannot_start(why: str) -> str:
     """The agent's program can't be run."""
     return f"The agent can't be started ({why}); see that the students may run this hub's Python."
+
+
+def node_has_no(course: str, user: str) -> str:
+    """The node does not give somebody a course."""
+    return f"The node gives {user} no course {course}; see that it follows the course, and its members."
 
 
 def agent_ended(code: int) -> str:

@@ -1,7 +1,9 @@
 """A real hub, its proxy, its users' real servers: from logging in to the folder, the pages and the links."""
 
+import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from browsers import Person
@@ -22,6 +24,19 @@ def started(person: Person) -> None:
     until(lambda: (person.api("GET", f"users/{person.name}")["servers"].get("") or {}).get("ready"))
 
 
+def running_as(town: Town, name: str) -> list[str]:
+    """The processes of a user."""
+    uid = next(
+        line.split(":")[2] for line in (town.folder / "passwd").read_text().splitlines() if line.startswith(f"{name}:")
+    )
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"\nUid:\t{uid}\t" in status.read_text():
+                found.append((status.parent / "cmdline").read_text())
+    return found
+
+
 def contents(town: Town, name: str, path: str) -> str:
     """What a user's own server says of a file or folder."""
     person = town.person(name)
@@ -38,8 +53,19 @@ def test_a_student_starts_the_server_and_the_course_is_there(town: Town) -> None
     until(lambda: "Up to date" in ada.get(ada.pages).text)
     (town.course / "lab01.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     until(lambda: "lab01.ipynb" in contents(town, "ada", "textbook"))
-    until(lambda: "v2: Add lab01.ipynb" in ada.get(ada.pages).text.replace("<bdi>", "").replace("</bdi>", ""))
+    until(lambda: "<li>v2: <bdi>Add" in ada.get(ada.pages).text)
     ada.api("DELETE", "users/ada/server")
+    until(lambda: not running_as(town, "ada"))
+
+
+def test_agents_come_from_their_parent_where_there_is_one(town: Town) -> None:
+    ben = town.person("ben").log_in()
+    started(ben)
+    assert float((town.folder / "took-ben").read_text()) < 5
+    assert "Welcome to the textbook." in contents(town, "ben", "textbook/README.md")
+    until(lambda: "Up to date" in ben.get(ben.pages).text)
+    ben.api("DELETE", "users/ben/server")
+    until(lambda: not running_as(town, "ben"))
 
 
 def test_an_instructor_sees_the_class_and_hands_out_links(town: Town) -> None:

@@ -76,11 +76,12 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
     added = processes.run("add", course, remote, "--token-file", folder / "writer", env=state)
     assert added.returncode == 0, added.stderr
     processes.start("publisher", "syncd", "run", env=state)
-    processes.start(
-        *("node", "syncd", "node", "--store", folder / "node", "--course", f"textbook={remote}#main"),
-        *("--poll", "0.3", "--token-file", folder / "reader"),
-    )
+    settings = folder / "node.toml"
+    course_said = f'[[course]]\nname = "textbook"\nremote = "{remote}"\nbranch = "main"\ntoken_file = "reader"\n'
+    settings.write_text(f'store = "{folder}/node"\npoll_seconds = 0.3\n{course_said}')
+    processes.start("node", "syncd", "node", "--config", settings)
     (folder / "node").chmod(0o755)
+    start_agents_parent(processes, folder, settings)
     (folder / "hub").mkdir(mode=0o700)
     return {
         "hub": f"http://127.0.0.1:{free_port()}/at/school/",
@@ -90,8 +91,21 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
         "remote": remote,
         "course": str(course),
         "node": str(folder / "node/node.sock"),
+        "agents": str(folder / "agents.sock"),
         "publisher": state["SYNCD_STATE"],
     }
+
+
+def start_agents_parent(processes: Processes, folder: Path, settings: Path) -> None:
+    broker = folder / "broker.sock"
+    subprocess.Popen([sys.executable, "-m", "fuse_mount.broker", broker], preexec_fn=end_with_parent)
+    while not broker.exists():
+        time.sleep(0.01)
+    processes.start(
+        *("agents", "syncd", "agents", "run", "--config", settings, "--socket", folder / "agents.sock"),
+        *("--records", folder / "records", "--quiet", "0.3"),
+        env={"SYNCD_BROKER": str(broker)},
+    )
 
 
 def make_reachable(paths: list[Path], folder: Path) -> None:
