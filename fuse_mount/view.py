@@ -260,7 +260,10 @@ class OverlayView:
         for folder in outcome.changed:
             with contextlib.suppress(FileNotFoundError):
                 self._upper.sync_at(folder)
-        self._log.sync()
+        if not journal.is_plain or self._engine is None:
+            # Else a power loss may take us back to the old base, from where the same update is made again;
+            # a class that waits for its disk, one by one, would be the price.
+            self._log.sync()
         self._journal.end()
         discard(self._upper, journal.steps)
         if self._engine is not None:
