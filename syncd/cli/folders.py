@@ -17,9 +17,11 @@ from syncd.core.errors import NeedsUser
 from syncd.git.address import parse_address
 from syncd.git.remote import Remote
 from syncd.publisher.add import add_folder
+from syncd.publisher.conversation import Pushes
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.registry import Registry
 from syncd.publisher.service import run_publisher
+from syncd.publisher.timing import Timing
 
 
 @click.command()
@@ -47,7 +49,13 @@ def add(folder: Path, remote: str, branch: str | None, token_file: Path | None, 
 
 @click.command()
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
-def run(ready_file: Path | None) -> None:
+@click.option(
+    "--pushes-a-minute", type=click.IntRange(1), default=6, show_default=True, help="At most, to hosts that limit."
+)
+@click.option(
+    "--limited-host", multiple=True, help="A host that limits pushes, beside github.com and gitlab.com ('*': all)."
+)
+def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, ...]) -> None:
     """Publish all added folders as they change, until Ctrl-C."""
     state, tell = state_folder(), ready_writer(ready_file)
 
@@ -56,7 +64,9 @@ def run(ready_file: Path | None) -> None:
         click.echo(f"Publishing {names or 'nothing yet (begin with: syncd add FOLDER REMOTE)'}.  Ctrl-C ends it.")
         tell({"url": url})
 
-    serve(run_publisher(state, ready=ready))
+    usual = Pushes()
+    pushes = Pushes(pushes_a_minute, usual.hosts | set(limited_host))
+    serve(run_publisher(state, ready=ready, timing=Timing(pushes=pushes)))
 
 
 @click.command()

@@ -7,6 +7,7 @@ Rules that bind this file:
   and a path that is saved all the time is taken after `longest_s` as well.
 - A path that is saved again and again (an editor's autosave every second) is taken less and less often, but every
   `slowest_s` at least; other paths do not wait for it.
+- Many paths at once wait a little longer for more of them.
 - Too many paths are no longer told apart: then all of the folder is due.
 - A path that was looked at and found half-written comes again, until `patience_s` are over (I9).
 """
@@ -52,6 +53,8 @@ class _Taken:
     streak: int
 
 
+_CROWD, _CROWD_WAITS = 10, 4
+"""So many paths at once are a program's work (unzip, a branch switched), which may pause: it gets more quiet times."""
 _RESTED_S = 5.0
 """A path that was left alone for so long after it was taken is taken at once."""
 
@@ -72,6 +75,7 @@ class Settle:
         self._quiet_s, self._longest_s, self._patience_s = quiet_s, longest_s, patience_s
         self._again_s, self._many = again_s, many
         self._slowest_s = slowest_s
+        self._seen = 0.0  # the time of the last look at what is due
         self._paths: dict[RelPath, _Burst] = {}
         self._taken: dict[RelPath, _Taken] = {}
         self._everything: _Burst | None = None
@@ -137,13 +141,10 @@ class Settle:
         if self._everything is not None and self._is_over([self._everything], now):
             self._everything = None
             return Due(frozenset(), True, over)
-        together = [burst for burst in self._paths.values() if not burst.held]
-        are_over = bool(together) and self._is_over(together, now)
-        ripe = {
-            path
-            for path, burst in self._paths.items()
-            if (burst.held <= now if burst.held else are_over) and self._is_over([burst], now)
-        }
+        self._seen = now
+        settled = [group for group in self._groups() if self._is_over(group, now)]
+        chosen = {id(burst) for group in settled for burst in group if self._is_over([burst], now)}
+        ripe = {path for path, burst in self._paths.items() if id(burst) in chosen}
         for path in ripe:
             del self._paths[path]
             self._count(path, now)
@@ -152,17 +153,24 @@ class Settle:
     def next_at(self) -> float | None:
         """When `due` may next give something; None if nothing is expected."""
         times = list(self._again.values())
-        together = [burst for burst in self._paths.values() if not burst.held]
-        alone = [burst for burst in self._paths.values() if burst.held]
-        groups = [together, *([burst] for burst in alone), [self._everything] if self._everything else []]
-        times += [max(self._over_at(bursts), bursts[0].held) for bursts in groups if bursts]
+        times += map(self._over_at, self._groups())
+        times += [burst.held for burst in self._paths.values() if burst.held > self._seen]
+        times += [self._over_at([self._everything])] if self._everything else []
         return min(times, default=None)
+
+    def _groups(self) -> list[list[_Burst]]:
+        """What settles together: the paths that were never held, and those that are held no longer."""
+        never = [burst for burst in self._paths.values() if not burst.held]
+        no_longer = [burst for burst in self._paths.values() if 0 < burst.held <= self._seen]
+        return [group for group in (never, no_longer) if group]
 
     def _is_over(self, bursts: list[_Burst], now: float) -> bool:
         return now >= self._over_at(bursts)
 
     def _over_at(self, bursts: list[_Burst]) -> float:
-        quiet = max(burst.last for burst in bursts) + self._quiet_s
+        is_crowd = len(bursts) >= _CROWD or bursts[0] is self._everything
+        quiet_s = min(self._quiet_s * (_CROWD_WAITS if is_crowd else 1), self._longest_s)
+        quiet = max(burst.last for burst in bursts) + quiet_s
         return min(quiet, min(burst.start for burst in bursts) + self._longest_s)
 
     def _held(self, path: RelPath, now: float) -> float:

@@ -24,6 +24,10 @@ while read -r old new ref; do
             bad=1
         fi
     done
+    if [ -n "$SYNCD_QUOTA" ]; then
+        echo "error: The repository is above its quota; remove something or buy storage." >&2
+        bad=1
+    fi
     case $new in 0000000000000000000000000000000000000000) continue ;; esac
     big=$(git rev-list --objects "$new" --not --all |
         git cat-file --batch-check='%(objecttype) %(objectsize) %(rest)' |

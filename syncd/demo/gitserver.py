@@ -41,7 +41,12 @@ _WEB_PAGE = "<!DOCTYPE html><html><title>Sign in</title><body>Please sign in to 
 
 @dataclass(slots=True)
 class Fault:
-    """How to misbehave: a status ("503", "429", "500" ...), "html", "cut", "hang", "moved" or "no_webhook"."""
+    """How to misbehave: a status ("503", "429", "500" ...), or one of these words.
+
+    "html": a page where git was expected; "cut": the connection breaks while we answer (a push is done then);
+    "cut_upload": it breaks while the other side sends; "hang": no answer; "moved": a redirect to another host;
+    "quota": a push is refused by the server's hook; "no_webhook".
+    """
 
     kind: str
     times: int | None = None
@@ -199,7 +204,7 @@ class GitServer(AbstractAsyncContextManager["GitServer"]):
         if denied is not None:
             self.counts["denied"] += 1
             return denied
-        return await self._backend(request, service, cut=fault is not None and fault.kind == "cut")
+        return await self._backend(request, service, fault.kind if fault else "")
 
     def _fault_for(self, kind: str) -> Fault | None:
         for fault in self.faults:
@@ -242,14 +247,20 @@ class GitServer(AbstractAsyncContextManager["GitServer"]):
             return None
         return path
 
-    async def _backend(self, request: web.Request, service: str, *, cut: bool) -> web.StreamResponse:
+    async def _backend(self, request: web.Request, service: str, fault: str) -> web.StreamResponse:
+        cut = fault == "cut"
+        if fault == "cut_upload":
+            await request.content.readany()
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
         received = Path(self._private.name) / f"received-{secrets.token_hex(8)}"
         git = await asyncio.create_subprocess_exec(
             *("git", "http-backend"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=self._environment(request, received),
+            env=self._environment(request, received) | ({"SYNCD_QUOTA": "1"} if fault == "quota" else {}),
             limit=1 << 20,
         )
         assert git.stdin is not None and git.stdout is not None

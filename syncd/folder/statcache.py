@@ -179,6 +179,10 @@ class StatCache:
         except sqlite3.OperationalError as problem:
             _log.warning("%s can't be written: %s", self._path, problem)
 
+    def rest(self) -> None:
+        """Let go of what is kept in memory."""
+        self._db.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

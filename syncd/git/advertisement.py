@@ -7,9 +7,11 @@ status, content type and the server's own words, which libgit2 keeps to itself.
 import base64
 import http.client
 import ssl
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 from syncd.core.entry import CommitId
@@ -89,15 +91,24 @@ def _refused(address: Address, error: urllib.error.HTTPError, service: str, toke
     words = ""
     if error.headers.get("Content-Type", "").startswith("text/plain"):
         words = " ".join(error.read(300).decode("utf-8", "replace").split()).removeprefix("remote: ").rstrip(".")
-    after = error.headers.get("Retry-After", "")
     raise by_status(
         address,
         error.code,
         pushing=service == WRITE,
         with_token=bool(token),
         words=words,
-        after_s=float(after) if after.isdigit() else None,
+        after_s=_seconds(error.headers.get("Retry-After", "")),
     ) from None
+
+
+def _seconds(after: str) -> float | None:
+    """What Retry-After asks for: seconds, or a date (RFC 9110); None if it says nothing."""
+    if after.isdigit():
+        return float(after)
+    try:
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _moved(address: Address, where: str, service: str) -> Address:

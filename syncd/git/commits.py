@@ -83,6 +83,11 @@ class History:
             for leftover in path.glob(pattern):
                 leftover.unlink(missing_ok=True)
 
+    def rest(self) -> None:
+        """Let go of open packs and of what is kept in memory; all comes again when it is needed."""
+        self._recent.forget()
+        self._repo.free()
+
     # refs
 
     def head(self, branch: str) -> CommitId | None:

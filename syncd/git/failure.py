@@ -64,6 +64,10 @@ def by_status(
         )
     if status == 403:
         return NeedsUser(f"The token may not read {address}{said}: give one that may, or ask its owner for the right.")
+    if status == 407:
+        return NeedsUser("The proxy of this network asks for a name and password: set them up in HTTPS_PROXY.")
+    if status == 511:  # RFC 6585: the network's, not the server's
+        return TryAgain("This network wants you to sign in first: open any web page, and it goes on by itself.")
     if status in (404, 410):
         return NeedsUser(
             f"There is no repository at {address}, or the token may not see it: check the address and the token."

@@ -91,3 +91,8 @@ class RecentTrees:
         while self._kept > self._most and len(self._trees) > 1:
             self._kept -= len(self._trees.popitem(last=False)[1])
         return items
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._trees.clear()
+        self._kept = 0

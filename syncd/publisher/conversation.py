@@ -128,7 +128,10 @@ class Conversation:
         for commit in history.log(head, _RECENT):
             if commit.id not in self._counted:
                 before = commit.parents[0] if commit.parents else None
-                self._counted[commit.id] = len(history.changes(before, commit.id))
+                # One by one: a first commit of 100,000 files as a whole would stay in the process' memory.
+                self._counted[commit.id] = sum(
+                    1 for _ in history.differences(*map(history.tree_id, (before, commit.id)))
+                )
             recent.append(
                 {
                     "commit": commit.id,

@@ -11,14 +11,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.progress import Progress
-from syncd.core.retry import Backoff, SleepWatch
+from syncd.core.retry import Backoff
 from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
 from syncd.git.commits import Author
@@ -26,14 +25,15 @@ from syncd.git.remote import Remote
 from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
 from syncd.publisher.commit import Held
-from syncd.publisher.conversation import Answer, Conversation, Paces, Pushes, Rewritten
+from syncd.publisher.conversation import Answer, Conversation, Paces, Rewritten
 from syncd.publisher.local import Local, TakenUp
-from syncd.publisher.network import way_out
+from syncd.publisher.network import Surroundings
 from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, report
 from syncd.publisher.students_sync import StudentsSync
+from syncd.publisher.timing import Timing as Timing
 from syncd.publisher.watch import Watch
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
@@ -41,28 +41,10 @@ from syncd.publisher.workspace import Workspace
 _log = logging.getLogger(__name__)
 
 _ROUNDS = 6
+_REST_AFTER_S = 3.0
 _LONGEST_PATIENCE_S = 3600.0
 """Whatever a server asks for."""
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How patient a publisher is, in seconds."""
-
-    quiet_s: float = 0.2
-    longest_s: float = 3.0
-    patience_s: float = 60.0
-    """With half-written files (MERGE_SPEC I9)."""
-    poll_s: float = 30.0
-    """The remote is asked this often at least."""
-    reconcile_s: float = 600.0
-    """The whole folder is looked at this often at least."""
-    ask_again_s: float = 300.0
-    """After a "no" of the remote that only a person can change."""
-    presence_s: float = 5.0
-    """How often to see whether the folder is still there (or there again): one stat; and which network there is."""
-    pushes: Pushes = field(default_factory=Pushes)
 
 
 class FolderSync:
@@ -85,9 +67,9 @@ class FolderSync:
         self._watch: Watch | None = None
         self._watched = (0, 0)
         self._not_before = 0.0  # the remote asked for so much patience
-        self._sleep_watch = SleepWatch()
-        self._way_out = way_out()
+        self._surroundings = Surroundings()
         self._much_is_new = False
+        self._worked_at: float | None = None
         self._paces = Paces(timing.pushes)  # outlive the work begun anew after an error
         self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing.ask_again_s)
         self.asked = Asked(self)
@@ -239,6 +221,9 @@ class FolderSync:
                     self._much_is_new = False
                     with contextlib.suppress(SyncError, OSError):  # it only saves time later
                         await self._disk.do(self._local.remember)
+                if self._worked_at is not None and now - self._worked_at >= _REST_AFTER_S:
+                    self._worked_at = None
+                    await self._disk.do(self._local.here.rest)
                 await self._sleep(reconciled + self._timing.reconcile_s)
 
     async def _open(self) -> bool:
@@ -280,12 +265,11 @@ class FolderSync:
             return here.root.identity
 
     def _notice(self, now: float) -> None:
-        """A machine that woke up, or came to another network, asks the remote at once."""
-        if self._sleep_watch.slept(now, time.time()):
+        """A machine that woke up looks at its files, and one that is somewhere else now asks the remote at once."""
+        if self._surroundings.slept(now):
             self._look_again()
             self.hint()
-        if self._now.offline and self._way_out != (found := way_out()):
-            self._way_out = found
+        if (self._now.offline or self._now.refused) and self._surroundings.moved():
             self.hint()
 
     def _collect(self, now: float) -> None:
@@ -353,6 +337,7 @@ class FolderSync:
             kept.update(new)
 
     async def _refresh(self) -> None:
+        self._worked_at = time.monotonic()
         before = self._now.head, self._now.agreed
         self._now.head, self._now.agreed, self._now.recent = await self._disk.do(self._conversation.where)
         if before != (self._now.head, self._now.agreed):
@@ -369,6 +354,7 @@ class FolderSync:
                     await self._news.wait()
             self._news.clear()
             if (wait_s := self._not_before - time.monotonic()) > 0:
+                await self._refresh()
                 continue
             wait_s = self._timing.poll_s
             if self._now.paused or self._now.missing or self._now.held or not self._now.started:
@@ -384,8 +370,6 @@ class FolderSync:
                 if after_s:  # its own wish holds for what is saved meanwhile as well
                     wait_s = min(max(after_s, wait_s), _LONGEST_PATIENCE_S)
                     self._not_before = time.monotonic() + wait_s
-                if not self._now.offline:
-                    self._way_out = way_out()
                 self._now.offline = str(problem)
             except Rewritten as problem:
                 self._now.rewritten = str(problem)

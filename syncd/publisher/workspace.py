@@ -10,6 +10,7 @@ from syncd.folder.root import Root
 from syncd.folder.scan import Seen
 from syncd.folder.statcache import StatCache
 from syncd.git.commits import Author, History
+from syncd.publisher.memory import trim
 
 _plain = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}/)*[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}").fullmatch
 """Paths of which none of the rules of `syncd.core.names` can say anything: most of them, told quickly."""
@@ -65,6 +66,12 @@ class Workspace:
     def syncs(self, path: RelPath) -> bool:
         """Whether a path of a commit may lie in the folder: not litter, and no dangerous name."""
         return not self.ignored(path, False) and not bad_name(path)
+
+    def rest(self) -> None:
+        """Give memory back to the system, since nothing is going on; to be called from the disk's thread."""
+        self.history.rest()
+        self.cache.rest()
+        trim()
 
     def close(self) -> None:
         """Let go of everything."""

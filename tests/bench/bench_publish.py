@@ -39,12 +39,14 @@ def saves(publisher: PublisherProcess, git: Git, folder: Path, count: int) -> tu
     paths = sorted(files_of(folder))
     for n in range(count + 1):
         path = folder / paths[(n * 7919 + len(paths) // 2) % len(paths)]
+        os.sync()  # neither shall wait for what the other, or the making of the tree, left to be written
         before = publisher.head()
         path.write_text(f"saved {n} at {time.time()}\n" * 20)
         saved = time.perf_counter()
         moved = publisher.wait_for_another_head(before)
         publisher.wait_up_to_date()
         ours.append((moved - saved - Timing().quiet_s) * 1e3)
+        os.sync()
         theirs.append(git.commit_all() * 1e3)
     return ours[1:], theirs[1:]
 

@@ -119,16 +119,54 @@ async def test_lost_events_are_made_good_by_looking_at_everything(
     try:
         assert daemon.stdout is not None
         await daemon.stdout.readline()
-        fill(folder, {"first": "1", "second": "2"})
-        await until(lambda: "first" in course.files())
+        fill(folder, {f"{n}/first": "1" for n in range(10)})
+        await until(lambda: course.files() == everything(folder))
         daemon.send_signal(signal.SIGSTOP)
         limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-        for _ in range(limit // 2 + 1):  # each is an event of its own: two that are equal would be one
-            os.utime(folder / "first")
-            os.utime(folder / "second")
-        fill(folder, {f"{n % 10}/{n}": str(n) for n in range(500)})
+        # Two events for each file at least: made, closed.
+        await asyncio.to_thread(fill, folder, {f"{n % 10}/{n}": str(n) for n in range(limit // 2 + 500)})
         daemon.send_signal(signal.SIGCONT)
-        await until(lambda: course.files() == everything(folder), within=30)
+        await until(lambda: course.files() == everything(folder), within=60)
     finally:
         daemon.kill()
         await daemon.wait()
+
+
+async def test_autosaves_and_a_save_elsewhere_make_few_commits_and_end_as_the_disk_is(
+    state: Path, folder: Path, course: Course
+) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        for n in range(24):
+            fill(folder, {"lab.ipynb.tmp": f'{{"n": {n}}}'})
+            os.replace(folder / "lab.ipynb.tmp", folder / "lab.ipynb")
+            await asyncio.sleep(0.25)
+        fill(folder, {"elsewhere.md": "at once"})
+        await until(lambda: "elsewhere.md" in course.files(), within=3)
+        await until(lambda: course.files() == everything(folder))
+        assert sum("lab.ipynb" in message for message in course.messages()) <= 7
+
+
+async def test_a_branch_that_is_switched_in_the_folder_is_few_commits(
+    state: Path, folder: Path, course: Course
+) -> None:
+    """Somebody keeps the folder in a repository of their own as well, and switches its branch back and forth."""
+    git(folder, "init", "-q", "-b", "one")
+    fill(folder, {f"{n % 7}/{n}.txt": f"one {n}" for n in range(300)})
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "One")
+    git(folder, "checkout", "-q", "-b", "two")
+    fill(folder, {f"{n % 7}/{n}.txt": f"two {n}" for n in range(100, 300)} | {f"new/{n}": str(n) for n in range(100)})
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Two")
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        before = len(course.messages())
+        for branch in ("one", "two", "one"):
+            await asyncio.to_thread(git, folder, "checkout", "-q", branch)
+            await until(lambda: course.files() == everything(folder))
+            await publisher.up_to_date()
+        assert len(course.messages()) - before <= 6
+        assert not any(path.startswith(".git/") for path in course.files())

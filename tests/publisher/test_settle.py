@@ -68,7 +68,7 @@ def test_too_many_paths_become_the_whole_folder() -> None:
     settle = Settle(many=10)
     for n in range(30):
         settle.event(RelPath(str(n)), 1.0)
-    due = settle.due(1.3)
+    due = settle.due(1.8)
     assert due.everything and not due.paths and settle.idle
 
 
@@ -77,8 +77,18 @@ def test_a_rescan_swallows_what_was_waiting() -> None:
     settle.event(A, 1.0)
     settle.rescan(1.1)
     settle.event(B, 1.2)
-    due = settle.due(1.4)
+    due = settle.due(2.0)
     assert due.everything and settle.idle
+
+
+def test_many_files_at_once_wait_for_a_pause_of_the_program_that_writes_them() -> None:
+    settle = Settle()
+    for n in range(12):
+        settle.event(RelPath(f"first {n}"), 1.0)
+    assert not settle.due(1.5) and settle.next_at() == pytest.approx(1.8)
+    for n in range(12):
+        settle.event(RelPath(f"second {n}"), 1.7)
+    assert len(settle.due(2.5).paths) == 24
 
 
 def test_a_half_written_file_comes_again_and_is_forced_after_sixty_seconds() -> None:
