@@ -30,13 +30,22 @@ from syncd.publisher.timing import Timing
 @click.option("--branch", help="The branch to follow (default: the remote's own).")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Read the token from a file ('-': standard input).")
 @click.option("--merge", is_flag=True, help="If both hold files already, keep all of both.")
+@click.option("--subfolder", default="", metavar="PATH", help="FOLDER is this part of the repository.")
 @json_option
-def add(folder: Path, remote: str, branch: str | None, token_file: Path | None, merge: bool, as_json: bool) -> None:
+def add(
+    folder: Path,
+    remote: str,
+    branch: str | None,
+    token_file: Path | None,
+    merge: bool,
+    subfolder: str,
+    as_json: bool,
+) -> None:
     """Keep FOLDER in step with the git repository REMOTE."""
     state = state_folder()
     token = _token(state, remote, token_file)
     with progress_bars(quiet=as_json) as told:
-        sentence = add_folder(state, folder, remote, branch, token, merge=merge, told=told)
+        sentence = add_folder(state, folder, remote, branch, token, merge=merge, subfolder=subfolder, told=told)
     added = Registry(state).find(str(folder))
     say(as_json, sentence, id=added.id, folder=str(added.path), remote=added.remote, branch=added.branch)
     if as_json:

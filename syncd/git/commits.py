@@ -62,9 +62,13 @@ class Commit:
 class History:
     """The repository of one folder.  One thread at a time, of one process: leftovers of a killed one are removed."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it, or create it empty.  Stop if it can't be read."""
+    def __init__(self, path: Path, subfolder: str = "") -> None:
+        """Open it, or create it empty.  Stop if it can't be read.
+
+        With a `subfolder` all trees here are what commits hold there; what else they hold is carried on untouched.
+        """
         self.path = path
+        self._inside = tuple(_bytes(subfolder).split(b"/")) if subfolder else ()
         self._bulk: Bulk | None = None
         self._stored = 0
         self.told: Told = nobody
@@ -219,13 +223,33 @@ class History:
     # trees
 
     def tree_id(self, commit: CommitId | None) -> bytes | None:
-        """The id of a commit's tree; None for no commit, and for an empty tree."""
+        """The id of a commit's tree (of its subfolder); None for no commit, and for an empty tree."""
+        at = self._whole_tree(commit)
+        for name in self._inside:
+            item = self._recent.get(at).get(name) if at is not None else None
+            at = item.id if item is not None and item.is_folder else None
+        return at
+
+    def _whole_tree(self, commit: CommitId | None) -> bytes | None:
         if commit is None:
             return None
         found = self._repo[commit]
         assert isinstance(found, pygit2.Commit)
         tree = bytes.fromhex(str(found.tree_id))
         return tree if tree != _EMPTY else None
+
+    def subfolder_is_taken(self, commit: CommitId) -> bool:
+        """Whether a commit has something else than a folder where the subfolder, or one above it, shall be."""
+        at: Item | None = None
+        tree = self._whole_tree(commit)
+        for name in self._inside:
+            at = self.items(tree).get(name)
+            if at is None:
+                return False
+            if not at.is_folder:
+                return True
+            tree = at.id
+        return False
 
     def items(self, tree: bytes | None) -> Items:
         """What one tree object holds; nothing for None."""
@@ -352,12 +376,30 @@ class History:
     def commit(
         self, parents: Sequence[CommitId], tree: bytes | None, author: Author, message: str, when: float | None = None
     ) -> CommitId:
-        """Make a commit; no ref moves.  `tree` is as `edited` gives it."""
+        """Make a commit; no ref moves.  `tree` is as `edited` gives it.
+
+        What lies beside the subfolder is the last parent's: of a merge, theirs, since nobody changes it here.
+        """
+        if self._inside:
+            tree = self._with(self._whole_tree(parents[-1] if parents else None), self._inside, tree)
         oid = self._repo.odb.write(ObjectType.TREE, b"") if tree is None else pygit2.Oid(raw=tree)
         by = self._signature(author, time.time() if when is None else when)
         text = message.encode("utf-8", "replace").decode()
         with self._writing():
             return CommitId(str(self._repo.create_commit(None, by, by, text, oid, list(parents))))
+
+    def _with(self, whole: bytes | None, names: Sequence[bytes], tree: bytes | None) -> bytes | None:
+        """A tree with another one at a path, which takes the place of a file there; None if nothing is left."""
+        if not names:
+            return tree
+        items = dict(self.items(whole))
+        at = items.get(names[0])
+        below = self._with(at.id if at is not None and at.is_folder else None, names[1:], tree)
+        if below is not None:
+            items[names[0]] = Item(FOLDER, below)
+        elif at is not None and at.is_folder:
+            del items[names[0]]
+        return self._write(items) if items else None
 
     @staticmethod
     def _signature(author: Author, when: float) -> pygit2.Signature:

@@ -20,7 +20,7 @@ from syncd.publisher.one_daemon import FolderLock
 from syncd.publisher.registry import Folder, Registry
 from syncd.publisher.settings import author_of
 from syncd.publisher.words import files
-from syncd.publisher.workspace import Workspace
+from syncd.publisher.workspace import Workspace, bad_name
 
 _TRIES = 5
 
@@ -33,19 +33,22 @@ def add_folder(
     token: str | None = None,
     *,
     merge: bool = False,
+    subfolder: str = "",
     told: Told = nobody,
 ) -> str:
     """Begin to sync a folder; what was done, in a sentence.  Blocks; a SyncError says what is wrong.
 
     Without `branch` the remote's default is taken, or `main` if it is empty.  `token` None: the one
     that is stored for this remote, if any.  A folder and a remote that both hold something else are
-    refused unless `merge`: then both sides' files stay (MERGE_SPEC I5).  A publisher that runs takes
+    refused unless `merge`: then both sides' files stay (MERGE_SPEC I5).  With a `subfolder` the folder is that
+    part of the repository, whose rest is left alone.  A publisher that runs takes
     the folder up by itself.  Nothing is kept of a failed attempt but what the folder holds.  `told` hears of
     the first download, of the files that are written, and of the upload.
     """
     registry, credentials = Registry(state), Credentials(state)
     path = Path(os.path.realpath(folder.expanduser()))
     _check_place(registry, path)
+    subfolder = _inside(subfolder)
     there = Remote(remote, (lambda: token) if token else credentials.asker(remote))
     branch, head = _check_remote(there, branch)
     make_folder(path)
@@ -54,7 +57,7 @@ def add_folder(
     id = registry.new_id()
     own = registry.own(id)
     try:
-        here = Workspace(path, own, branch, author_of(state))
+        here = Workspace(path, own, branch, author_of(state), subfolder=subfolder)
         try:
             here.history.told = told
             sentence = _begin(here, there, head, merge, of_transfer(told))
@@ -62,7 +65,7 @@ def add_folder(
             here.close()
         if token:
             credentials.store(remote, token)
-        registry.add(Folder(id, path, there.address.url, branch))
+        registry.add(Folder(id, path, there.address.url, branch, subfolder=subfolder))
     except BaseException:
         shutil.rmtree(own, ignore_errors=True)
         raise
@@ -103,6 +106,15 @@ def _check_remote(there: Remote, branch: str | None) -> tuple[str, CommitId | No
     return branch, branches.get(branch)
 
 
+def _inside(subfolder: str) -> str:
+    """A path within the repository, in git's form; NeedsUser if git, or we, can't have it."""
+    path = RelPath(subfolder.replace("\\", "/").strip("/"))
+    parts = path.split("/")
+    if path and (any(part in ("", ".", "..") for part in parts) or bad_name(path)):
+        raise NeedsUser(f"“{subfolder}” can't be a folder in a repository: give a path like materials/fa26.")
+    return path
+
+
 def make_folder(path: Path) -> None:
     """Make the folder if it is missing.  NeedsUser unless we may read and write it."""
     try:
@@ -117,6 +129,8 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
     local, history = Local(here), here.history
     if head is not None:
         head = there.fetch(history.path, here.branch, told=told)
+        if history.subfolder_is_taken(head):
+            raise NeedsUser(f"What {there.address} has at that path is a file: choose a folder for --subfolder.")
     with here:
         looked = _look(here)
         mine = {path: change.now for path, change in looked.edits.items() if change.now is not None}

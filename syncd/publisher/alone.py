@@ -17,7 +17,9 @@ def alone(state: Path, folder: Folder) -> Iterator[Workspace]:
     lock = FolderLock(folder.path)
     try:
         lock.take()
-        here = Workspace(folder.path, Registry(state).own(folder.id), folder.branch, author_of(state))
+        here = Workspace(
+            folder.path, Registry(state).own(folder.id), folder.branch, author_of(state), subfolder=folder.subfolder
+        )
         try:
             yield here
         finally:

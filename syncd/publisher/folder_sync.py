@@ -178,7 +178,7 @@ class FolderSync:
         self._disk, self._net = Worker(f"disk-{self.folder.id}"), Worker(f"net-{self.folder.id}")
         here: Workspace | None = None
         try:
-            here = await self._disk.do(Workspace, self.folder.path, self._own, self.folder.branch, self._author)
+            here = await self._disk.do(self._workspace)
             self._local, self._here = Local(here), here
             pace = self._paces.of(self._remote.address)
             self._conversation = Conversation(here, self._local, self._remote, pace)
@@ -196,6 +196,10 @@ class FolderSync:
             if here is not None:  # after what the disk's thread is at: nobody else may begin before
                 await self._disk.do(here.close)
             self._disk.close()
+
+    def _workspace(self) -> Workspace:
+        folder = self.folder
+        return Workspace(folder.path, self._own, folder.branch, self._author, subfolder=folder.subfolder)
 
     # the folder
 

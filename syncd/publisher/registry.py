@@ -39,6 +39,8 @@ class Folder:
     """The address of the JupyterHub that the page's links for students lead to."""
     students: Students | None = None
     """None: students follow the folder's own branch."""
+    subfolder: str = ""
+    """The part of the repository that the folder is; '' for all of it."""
     allowed: tuple[Allowed, ...] = ()
     """What goes out although a guard would hold it."""
 

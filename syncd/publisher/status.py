@@ -115,6 +115,7 @@ def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[st
         "folder": str(folder.path),
         "remote": folder.remote,
         "branch": folder.branch,
+        "subfolder": folder.subfolder,
         "state": state.value,
         "sentence": sentence,
         "question": question(now),

@@ -25,12 +25,17 @@ class Workspace:
     The folder itself is open only within `with workspace:`, so that its disk can be taken out meanwhile.
     """
 
-    def __init__(self, folder: Path, own: Path, branch: str, author: Author, rule: Ignored = ignored) -> None:
-        """`own` is the folder's place in the state folder; nothing need be there yet."""
+    def __init__(
+        self, folder: Path, own: Path, branch: str, author: Author, rule: Ignored = ignored, subfolder: str = ""
+    ) -> None:
+        """`own` is the folder's place in the state folder; nothing need be there yet.
+
+        With a `subfolder` the folder is that part of the repository.
+        """
         self.folder, self.branch, self.author, self.ignored = folder, branch, author, rule
         self.rules = b""
         """Any bytes that are others whenever `ignored`, or what else stays out, judges otherwise than before."""
-        self.history = History(own / "history.git")
+        self.history = History(own / "history.git", subfolder)
         self.cache = StatCache(own / "files.sqlite")
         self._root: Root | None = None
 
