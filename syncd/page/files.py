@@ -90,7 +90,7 @@ async def look(publisher: Publisher, folder: Shown, path: str) -> Found:
     """What the folder has there.  Unanswered if the publisher can't say."""
     below = f"/v1/folders/{quote(folder.id, safe='')}"
     hub = str((await publisher.ask("GET", f"{below}/hub")).get("hub", ""))
-    made = _links(hub, folder, path)
+    made = student_links(hub, folder, path)
     try:
         listed = await publisher.ask("GET", f"{below}/files?path={quoted(path)}")
     except Unanswered:
@@ -119,11 +119,13 @@ def _versions(found: Json) -> tuple[Version, ...]:
     )
 
 
-def _links(hub: str, folder: Shown, path: str) -> tuple[Link, ...]:
+def student_links(hub: str, folder: Shown, path: str) -> tuple[Link, ...]:
+    """The links that students of a folder are given; they lead to the branch that students follow."""
     if not hub:
         return ()
     remote, branch = folder.remote, folder.branch
     if folder.students is not None:
         remote, branch = folder.students.remote, folder.students.branch
-    made = links(hub, remote, branch, folder.name, [RelPath(path)] if path else [])
+    inside = "/".join(filter(None, (folder.subfolder, path)))
+    made = links(hub, remote, branch, folder.name, [RelPath(inside)] if inside else [])
     return tuple(Link(kind, label, getattr(made, kind)) for kind, label in words.LINK_KINDS.items())

@@ -99,6 +99,8 @@ class Shown:
     path: str
     remote: str
     branch: str
+    subfolder: str
+    """Where the folder lies in the repository; '' for all of it."""
     kind: str
     """The state as the publisher names it."""
     tone: Tone
@@ -155,6 +157,7 @@ def shown(report: Mapping[str, Any], now: datetime) -> Shown:
         path=path,
         remote=words.without_secrets(text_of(report.get("remote"))),
         branch=text_of(report.get("branch")),
+        subfolder=text_of(report.get("subfolder")),
         kind=state,
         tone=tone,
         state=words.state(state, sentence, waiting.total, pending),

@@ -7,6 +7,7 @@ import pytest
 
 from syncd.page import words
 from syncd.page.drawing import Drawing
+from syncd.page.files import student_links
 from syncd.page.pieces import of_all, of_one
 from syncd.page.shown import Shown, Tone, headline, shown
 
@@ -157,3 +158,12 @@ def test_a_report_of_another_version_breaks_nothing(odd: Any) -> None:
     assert isinstance(folder, Shown) and folder.tone in Tone
     for piece in (*of_all([folder]), *of_one(folder)):
         assert DRAWING.piece(piece, "t")
+
+
+def test_links_for_students_lead_to_the_branch_and_the_part_of_the_repository_that_they_follow() -> None:
+    theirs = {"remote": "https://git.example.edu/for-students.git", "branch": "pupils"}
+    plain = student_links("https://hub.example.edu", shown(report(), NOW), "lab1.ipynb")
+    own = student_links("https://hub.example.edu", shown(report(students=theirs, subfolder="fa26"), NOW), "lab1.ipynb")
+    assert "branch=main" in plain[0].text and "path=lab1.ipynb" in plain[0].text
+    assert "branch=pupils" in own[0].text and "for-students" in own[0].text and "path=fa26%2Flab1.ipynb" in own[0].text
+    assert not any("branch=main" in link.text or "ds8.git" in link.text for link in own)

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from classroom_side import fill, git
+from classroom_side import Course, add, everything, fill, git, until
 
 from syncd.core.entry import CommitId
 from syncd.core.settle import Due
@@ -111,6 +114,46 @@ def dying_after(steps: int, patch: pytest.MonkeyPatch) -> Callable[[], int]:
     wrap(Remote, "fetch", after=True)
     wrap(plans_module, "write_private", after=True)
     return lambda: count
+
+
+async def test_a_daemon_killed_again_and_again_publishes_each_release_once(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    chance = random.Random(3)
+    fill(folder, {"a": "0"})
+    await add(state, folder, course.url)
+    command = [sys.executable, "-m", "syncd"]
+    env = {**os.environ, "SYNCD_STATE": str(state)}
+
+    async def says(*arguments: str) -> int:
+        quiet = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
+        return await (await asyncio.create_subprocess_exec(*command, *arguments, env=env, cwd=folder, **quiet)).wait()
+
+    assert await says("students", str(folder), "--way", "release") == 0
+    with open(tmp_path / "log", "wb") as log:  # noqa: ASYNC230
+        for n in range(1, 5):
+            daemon = await asyncio.create_subprocess_exec(*command, "run", env=env, stdout=log, stderr=log)
+            await until(lambda: (state / "control.json").exists())
+            fill(folder, {"a": str(n), f"more/{n}": "x"})
+            asked = asyncio.create_task(says("publish", "-m", f"Release {n}"))
+            await asyncio.sleep(chance.uniform(0.3, 1.3))
+            daemon.kill()
+            await asyncio.gather(daemon.wait(), asked)
+            (state / "control.json").unlink(missing_ok=True)
+        daemon = await asyncio.create_subprocess_exec(*command, "run", env=env, stdout=log, stderr=log)
+        await until(lambda: (state / "control.json").exists())
+        fill(folder, {"a": "end"})
+        assert await says("publish", "-m", "The end") == 0
+        try:
+            await until(lambda: course.files("students") == everything(folder), why=log.name.__str__)
+        finally:
+            daemon.kill()
+            await daemon.wait()
+    messages = git(course.path, "log", "--format=%s", "students").decode().splitlines()
+    assert messages[0] == "The end" and len(set(messages)) == len(messages), messages
+    (own,) = (state / "folders").iterdir()
+    assert Plans(own).all() == ()
+    git(course.path, "fsck", "--strict")
 
 
 def released(place: Path) -> Instructor:
