@@ -6,6 +6,7 @@ What it names is on disk before its ref is (fsync is switched on in `syncd.git.r
 
 import contextlib
 import getpass
+import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -468,14 +469,24 @@ def is_branch_name(name: str) -> bool:
 
 
 def author_of_this_machine() -> Author:
-    """What git's own settings say, else the user's name on this machine."""
+    """What git's own settings say, else what the account says of its owner, else the account's name."""
     try:
         config = pygit2.Config.get_global_config()
         name, email = (config[key] if key in config else "" for key in ("user.name", "user.email"))  # noqa: SIM401
     except (OSError, KeyError, pygit2.GitError):
         name = email = ""
     user = _user()
-    return Author(name or user, email or f"{user.replace(' ', '.')}@{platform.node() or 'localhost'}")
+    return Author(name or _full_name() or user, email or f"{user.replace(' ', '.')}@{platform.node() or 'localhost'}")
+
+
+def _full_name() -> str:
+    """What the account's owner is called (passwd(5)); '' where that is not known."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0].strip()
+    except (ImportError, KeyError, OSError):
+        return ""
 
 
 def _user() -> str:
