@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from syncd.cli.answer import json_option
+from syncd.cli.answer import json_option, printable
 from syncd.cli.places import state_folder
 from syncd.cli.published import log_of, published
 from syncd.core.errors import NeedsUser
@@ -42,10 +42,10 @@ def log(path: Path | None, limit: int, as_json: bool) -> None:
     for each in found:
         when = in_words(datetime.fromtimestamp(each["time"], UTC), now)
         subject, _, rest = each["message"].partition("\n")
-        console.print(Text.assemble((f"{when:16}", "cyan"), ("  ", ""), (_shown(subject), "bold")))
+        console.print(Text.assemble((f"{when:16}", "cyan"), ("  ", ""), (printable(subject), "bold")))
         for line in filter(None, map(str.strip, rest.splitlines())):
-            console.print(Text(f"{'':18}{_shown(line)}"))
-        console.print(Text(f"{'':18}{_shown(each['author'])}, {each['commit'][:10]}, {_files(each)}", style="dim"))
+            console.print(Text(f"{'':18}{printable(line)}"))
+        console.print(Text(f"{'':18}{printable(each['author'])}, {each['commit'][:10]}, {_files(each)}", style="dim"))
 
 
 def _for_programs(each: dict[str, Any]) -> dict[str, Any]:
@@ -57,11 +57,6 @@ def _for_programs(each: dict[str, Any]) -> dict[str, Any]:
 def _files(each: dict[str, Any]) -> str:
     if not each["count"]:
         return "no files"
-    names = [_shown(path) for path, _ in each["files"][:_NAMED]]
+    names = [printable(path) for path, _ in each["files"][:_NAMED]]
     more = each["count"] - len(names)
     return ", ".join(names) + (f" and {more:,} more" if more else "")
-
-
-def _shown(text: str) -> str:
-    """Without what would steer the terminal: names and messages are other people's."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -2,25 +2,29 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.filesize import decimal
 from rich.text import Text
 
 from syncd.agent.control import ask_agent
+from syncd.cli.answer import json_option, printable
 from syncd.cli.places import state_folder
 from syncd.cli.publisher_client import NotRunning, ask_publisher
 from syncd.core.errors import NeedsUser
 from syncd.publisher.registry import Registry
+from syncd.when import in_words
 
+_STYLES = {"needs_you": "red", "not_running": "red"}
 _GOOD = {"up_to_date": "green", "settling": "cyan", "pushing": "cyan", "waiting": "cyan"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def status(as_json: bool) -> None:
     """Say how all folders of yours are doing.
 
@@ -67,20 +71,25 @@ def _show(found: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if not found["folders"] and not found["views"]:
         console.print("Nothing is synced yet. Begin with: syncd add FOLDER REMOTE")
+    now = datetime.now().astimezone()
     for folder in found["folders"]:
         console.print(_head(folder["folder"], folder))
-        console.print(f"  {escape(folder['remote'])} ({escape(folder['branch'])})", style="dim")
+        if (far := folder.get("progress") or folder.get("restoring")) is not None:
+            console.print(Text(f"  {_progress(far)}", style="cyan"))
+        console.print(Text(f"  {folder['remote']} ({folder['branch']})", style="dim"))
         if (students := folder.get("students")) is not None:
             console.print(Text(f"  {_students(students)}", style="dim"))
         for commit in folder["recent"][:3]:
-            console.print(f"  {escape(commit['message'])}", style="dim")
+            when = in_words(datetime.fromtimestamp(commit["time"], UTC), now)
+            subject = printable(commit["message"].partition("\n")[0])
+            console.print(Text(f"  {when:16}  {subject}", style="dim"))
         for problem in (*folder.get("left_out", ()), *folder.get("warnings", ())):
-            console.print(Text(f"  {problem}"))
+            console.print(Text(f"  {printable(problem)}"))
     for view in found["views"]:
         console.print(_head(view["root"], view))
         console.print(Text(f"  {view['course']}, version {(view['commit'] or 'none')[:8]}", style="dim"))
         for note in view.get("notes", ())[-3:]:
-            console.print(Text(f"  {note}"))
+            console.print(Text(f"  {printable(note)}"))
 
 
 def _students(found: dict[str, Any]) -> str:
@@ -92,6 +101,15 @@ def _students(found: dict[str, Any]) -> str:
     return f"Students follow {found['branch']}: what you publish; {waits}{planned}."
 
 
+def _progress(far: dict[str, Any]) -> str:
+    if "kind" not in far:
+        return f"{far['what']}: {far['done']:,} of {far['total']:,} {far['unit']}"
+    left = far.get("seconds_left")
+    words = "Uploading" if far["kind"] == "push" else "Downloading"
+    counted = f"{far['objects']:,} of {far['of']:,} objects, {decimal(far['bytes'])}"
+    return f"{words}: {counted}" + (f", about {left:.0f} s left" if left is not None else "")
+
+
 def _head(name: str, thing: dict[str, Any]) -> Text:
-    style = _GOOD.get(thing["state"], "yellow")
-    return Text.assemble((name, "bold"), "  ", (thing["sentence"], style))
+    style = _GOOD.get(thing["state"]) or _STYLES.get(thing["state"], "yellow")
+    return Text.assemble((printable(name), "bold"), "  ", (printable(thing["sentence"]), style))
