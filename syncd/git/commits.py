@@ -5,9 +5,6 @@ What it names is on disk before its ref is (fsync is switched on in `syncd.git.r
 """
 
 import contextlib
-import getpass
-import os
-import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -466,34 +463,6 @@ class _Joined(RawIOBase):
 def is_branch_name(name: str) -> bool:
     """Whether git takes this as a branch's name."""
     return not name.startswith("-") and bool(pygit2.reference_is_valid_name(f"refs/heads/{name}"))
-
-
-def author_of_this_machine() -> Author:
-    """What git's own settings say, else what the account says of its owner, else the account's name."""
-    try:
-        config = pygit2.Config.get_global_config()
-        name, email = (config[key] if key in config else "" for key in ("user.name", "user.email"))  # noqa: SIM401
-    except (OSError, KeyError, pygit2.GitError):
-        name = email = ""
-    user = _user()
-    return Author(name or _full_name() or user, email or f"{user.replace(' ', '.')}@{platform.node() or 'localhost'}")
-
-
-def _full_name() -> str:
-    """What the account's owner is called (passwd(5)); '' where that is not known."""
-    try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0].strip()
-    except (ImportError, KeyError, OSError):
-        return ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser() or "someone"
-    except (KeyError, OSError, ImportError):  # no password entry, as in some containers
-        return "someone"
 
 
 _EMPTY = bytes.fromhex("4b825dc642cb6eb9a060e54bf8d69288fbee4904")

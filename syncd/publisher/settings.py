@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.core.errors import NeedsUser, Stop
-from syncd.git.commits import Author, author_of_this_machine
+from syncd.git.author import author_of_this_machine
+from syncd.git.commits import Author
 from syncd.publisher.state_file import locked, private_folder, write_private
 
 
