@@ -35,6 +35,8 @@ async def _page(request: web.Request) -> web.Response:
         missing = without_folder(context.watcher.shown, course, [context.account(name) for name in roster])
     path = clean_path(request.query.get("path", ""))
     service = context.prefix.rstrip("/").rsplit("/", 1)[-1]
+    hub = hub_address(request, context)
+    last = await context.webhooks.log.last(course.name, 1)
     return draw(
         request,
         "class.html",
@@ -42,7 +44,10 @@ async def _page(request: web.Request) -> web.Response:
         course=course,
         missing=missing if missing is None or missing.total else Names(),
         path=path,
-        links=links_to(course, path, _hub_address(request, context), service),
+        links=links_to(course, path, hub, service),
+        webhook=f"{hub}services/{service}/webhooks/{course.name}",
+        secret=await context.webhooks.log.secret(course.name),
+        last=last[0] if last else None,
     )
 
 
@@ -72,7 +77,8 @@ async def _roster(app: web.Application, context: Context, course: Course) -> tup
     return names
 
 
-def _hub_address(request: web.Request, context: Context) -> str:
+def hub_address(request: web.Request, context: Context) -> str:
+    """The hub as browsers and git hosts see it, ending in a slash."""
     if context.settings.public_url:
         return context.settings.public_url.rstrip("/") + "/"
     scheme = request.headers.get("X-Forwarded-Proto", request.scheme).split(",")[0].strip()

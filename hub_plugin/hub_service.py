@@ -13,6 +13,7 @@ from hub_plugin import words
 from hub_plugin.agents import Agents
 from hub_plugin.courses import Course, Role, Visitor, role_in
 from hub_plugin.database import Database, Session
+from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, Login, NotAllowed, is_from
 from hub_plugin.pages import Pages
@@ -20,7 +21,9 @@ from hub_plugin.rate import Rate
 from hub_plugin.service import HEADERS, HEARTBEAT_S, MOST_READERS, static_file
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Place, Shelf
+from hub_plugin.sources import Node
 from hub_plugin.watch import Watcher
+from hub_plugin.webhooks import LARGEST_BODY, Webhooks
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 
 _log = logging.getLogger("hub_plugin")
@@ -46,6 +49,7 @@ class Context:
     shelf: Shelf
     agents: Agents
     rate: Rate
+    webhooks: Webhooks
     ending: asyncio.Event
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
@@ -72,14 +76,26 @@ visitor_key = web.RequestKey("visitor", Visitor)
 session_key = web.RequestKey("session", Session)
 
 
-def make_hub_app(settings: Settings, hub: Hub, database: Database, watcher: Watcher, agents: Agents) -> web.Application:
-    """The service; it closes what it was given when it ends."""
-    from hub_plugin import class_handlers, link_handlers, my_handlers
+def make_hub_app(
+    settings: Settings, hub: Hub, database: Database, watcher: Watcher, agents: Agents, node: Node | None = None
+) -> web.Application:
+    """The service; it closes what it was given when it ends.  `node` is told of webhooks."""
+    from hub_plugin import admin_handlers, class_handlers, link_handlers, my_handlers
 
     pages = Pages()
-    app = web.Application(middlewares=[_guarded], client_max_size=64 << 10)
+    app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_BODY)
     context = Context(
-        settings, hub, Login(hub, database), database, watcher, pages, Shelf(pages), agents, Rate(), asyncio.Event()
+        settings=settings,
+        hub=hub,
+        login=Login(hub, database),
+        database=database,
+        watcher=watcher,
+        pages=pages,
+        shelf=Shelf(pages),
+        agents=agents,
+        rate=Rate(),
+        webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses)),
+        ending=asyncio.Event(),
     )
     app[context_key] = context
     app.cleanup_ctx.append(_living)
@@ -92,6 +108,7 @@ def make_hub_app(settings: Settings, hub: Hub, database: Database, watcher: Watc
     app.router.add_post(f"{prefix}logout", _logout)
     my_handlers.add_routes(app, prefix)
     class_handlers.add_routes(app, prefix)
+    admin_handlers.add_routes(app, prefix)
     link_handlers.add_routes(app, prefix, hub.address.base_url)
     return app
 
@@ -273,6 +290,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     yield
     looking.cancel()
     await asyncio.wait({looking})
+    await context.webhooks.close()
     await context.watcher.close()
     await context.hub.close()
     await context.database.close()

@@ -42,15 +42,14 @@ async def _serve() -> None:
     address = HubAddress.from_environment(os.environ)
     where = URL(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:0"))
     database = await asyncio.to_thread(Database, settings.db_url)
-    watcher = Watcher(
-        Publisher(Path(settings.publisher)) if settings.publisher else None,
-        Node(Path(settings.node)) if settings.node else None,
-        Board(),
-    )
+    publisher = Publisher(Path(settings.publisher)) if settings.publisher else None
+    node = Node(Path(settings.node)) if settings.node else None
+    watcher = Watcher(publisher, node, Board())
     agents = LocalAgents(
         AgentSettings(settings.courses, Path(settings.node), settings.agent_state, settings.system_user)
     )
-    app = make_hub_app(settings, Hub(address, frozenset(settings.admin_groups)), database, watcher, agents)
+    hub = Hub(address, frozenset(settings.admin_groups))
+    app = make_hub_app(settings, hub, database, watcher, agents, node)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -14,6 +14,7 @@ from yarl import URL
 
 from hub_plugin import words
 from hub_plugin.overview import Look
+from syncd.core.errors import TryAgain
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a class of a thousand with long lists of notes has some 2 MB
 PATIENCE = aiohttp.ClientTimeout(total=4, connect=2)
@@ -62,12 +63,15 @@ class Source(ABC):
     def _failure(self, code: int | None) -> str:
         """The sentence for a connection that fails with an errno."""
 
-    async def _get(self, url: URL, headers: Mapping[str, str]) -> bytes:
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=self._connector(), timeout=PATIENCE)
+        return self._session
+
+    async def _get(self, url: URL, headers: Mapping[str, str]) -> bytes:
         try:
             # No redirects: the token goes to the server that control.json names and nowhere else.
-            async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
+            async with self._open().get(url, headers=headers, allow_redirects=False) as answer:
                 if answer.status in (401, 403):
                     raise _Down(words.PUBLISHER_REFUSES if self.who == words.PUBLISHER else words.NODE_SECRET)
                 if answer.status != 200:
@@ -122,6 +126,15 @@ class Node(Source):
 
     async def _ask(self) -> bytes:
         return await self._get(URL("http://node/v1/status"), {})
+
+    async def hint(self, course: str) -> None:
+        """Have the node look at a course's remote now.  TryAgain, with its sentence, if it does not take the hint."""
+        try:
+            async with self._open().post(URL("http://node/v1/courses") / course / "hint", json={}) as answer:
+                if answer.status != 202:
+                    raise TryAgain(words.UNFOLLOWED_YET if answer.status == 404 else words.strange(self.who))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise TryAgain(words.NODE_MISSING) from error
 
     def _connector(self) -> aiohttp.BaseConnector:
         return aiohttp.UnixConnector(path=str(self._socket), limit=2)

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from syncd.core.delivery import Push
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.git.mirror import Mirror, discard, tidy
@@ -19,7 +20,6 @@ from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
 from syncd.node.prepare import prepare
 from syncd.node.store import Kept, Store
-from syncd.webhook import Push
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import Course, NodeConfig, listen_address, read_secret
@@ -26,7 +27,7 @@ from syncd.node.store import Store
 from syncd.node.upkeep import Upkeep
 from syncd.node.views import Peer, Views, peer_of
 from syncd.sd_notify import keep_told, tell_ready, tell_stopping
-from syncd.webhook import Push, webhook_app
+from syncd.webhook import webhook_app
 
 _log = logging.getLogger(__name__)
 _LARGEST_REPORT = 256 << 10

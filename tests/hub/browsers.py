@@ -41,6 +41,10 @@ class Person:
     def post(self, url: str, **fields: str) -> Answer:
         return self._ask(urllib.request.Request(url, urllib.parse.urlencode(fields).encode(), method="POST"))
 
+    def send(self, url: str, body: bytes, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask(urllib.request.Request(url, body, named, method="POST"))
+
     def where(self, url: str) -> str:
         """Where an address leads to, without going there."""
 

@@ -1,6 +1,10 @@
 """A real hub, its proxy, its users' real servers: from logging in to the folder, the pages and the links."""
 
 import contextlib
+import hashlib
+import hmac
+import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -172,3 +176,46 @@ def test_links_elsewhere_are_refused_with_a_sentence(town: Town) -> None:
         answer = ada.get(f"{ada.pages}{link}")
         assert answer.status == 400 and "ask who" in answer.text and answer.url.startswith(town.hub), answer
     assert ada.get(f"{ada.pages}open/textbook/..%2f..%2fhub").status in (400, 404)
+
+
+def test_webhooks_of_all_hosts_are_taken_and_logged(town: Town) -> None:
+    kim, office = town.person("kim").log_in(), town.person("root-of-hub").log_in()
+    page = kim.get(f"{kim.pages}courses/textbook/").text
+    assert "No delivery has been seen yet" in page
+    found = re.search(r"<summary>Show the secret</summary><code>([^<]+)</code>", page)
+    assert found and f"<code>{kim.pages}webhooks/textbook</code>" in page
+    secret, url = found[1], f"{kim.pages}webhooks/textbook"
+    body = json.dumps({"ref": "refs/heads/main", "after": "1" * 40}).encode()
+    proof = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    stranger = town.person("nobody")
+    for headers in (
+        {"X_Hub_Signature_256": f"sha256={proof}", "X_GitHub_Event": "push", "X_GitHub_Delivery": "a"},
+        {"X_Gitlab_Token": secret, "X_Gitlab_Event": "Push Hook", "X_Gitlab_Event_UUID": "b"},
+        {
+            "X_Gitea_Signature": proof,
+            "X_Gitea_Event": "push",
+            "X_Gitea_Delivery": "c",
+            "X_Hub_Signature_256": "sha256=x",
+        },
+    ):
+        assert stranger.send(url, body, **headers).status == 202
+    for headers in (
+        {},
+        {"X_Gitlab_Token": ""},
+        {"X_Hub_Signature_256": "sha256=" + "0" * 64},
+        {"X_Gitea_Signature": "made up"},
+    ):
+        assert stranger.send(url, body, **headers).status == 403
+    unknown = stranger.send(f"{kim.pages}webhooks/other", body, X_Gitlab_Token=secret)
+    assert (unknown.status, unknown.text) == (403, stranger.send(url, body).text)
+    until(lambda: "Last delivery seen" in kim.get(f"{kim.pages}courses/textbook/").text, 5)
+
+    assert kim.get(f"{kim.pages}admin/").status == 403
+    listed = office.get(f"{office.pages}admin/")
+    for form in ("GitHub", "GitLab", "Gitea"):
+        assert f">{form}</small>" in listed.text
+    again = re.search(r'name="delivery" value="([^"]+)"', listed.text)
+    assert again
+    assert office.post(f"{office.pages}admin/replay", delivery=again[1]).status == 403
+    done = office.post(f"{office.pages}admin/replay", delivery=again[1], form_token=listed.form_token)
+    assert done.status == 200 and "Delivered once more" in done.text

@@ -11,9 +11,10 @@ import pytest
 from aiohttp import web
 from courses import SECRET, Instructor, node, settings
 
+from syncd.core.delivery import Push
 from syncd.demo.githooks import payload, ref_updates, signature
 from syncd.demo.gitserver import GitServer
-from syncd.webhook import LARGEST_BODY, Push, webhook_app
+from syncd.webhook import LARGEST_BODY, webhook_app
 
 BODY = payload("course.git", "http://x/course.git", ref_updates(f"{'0' * 40} {'1' * 40} refs/heads/main")[0])
 PUSH = Push("main", "1" * 40)
