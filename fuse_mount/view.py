@@ -15,6 +15,7 @@ from typing import Protocol
 from fuse_mount import observe
 from fuse_mount.handover import Handed, claim
 from fuse_mount.journal import Journal, JournalFile, discard, stage
+from fuse_mount.keeper import kept_for
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
@@ -101,7 +102,7 @@ class OverlayView:
         self._written: dict[RelPath, tuple[int, int]] = {}
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if handed is None and engine == "kernel":
-            handed = claim(state)
+            handed = kept_for(state) or claim(state)
         self._lock = _locked(state)
         self._taken: Taken | None = None
         self._upper = Upper(state / "upper", state / "staging")

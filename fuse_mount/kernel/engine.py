@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fuse_mount.handover import Handed, Handover
 from fuse_mount.held import Held
+from fuse_mount.keeper import Kept, keep
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
@@ -31,7 +32,7 @@ class KernelEngine:
         _raise_limit()
         self.point = point
         self._overlay = overlay
-        self._handover: Handover | None = None
+        self._handover: Handover | Kept | None = None
         if taken is None:
             self._held = overlay.nodes.held = Held()
             device = open_mount(point, options)
@@ -51,7 +52,8 @@ class KernelEngine:
         self.session.ready.wait(_START_S)
         agreement = self.session.agreement
         if agreement is not None and agreement.resends:
-            self._handover = Handover(state, Handed(self.session.fd, self._held.fd), stand_in, kept)
+            handed = Handed(self.session.fd, self._held.fd)
+            self._handover = keep(state, handed) or Handover(state, handed, stand_in, kept)
         else:
             with self._overlay.lock:
                 self._overlay.nodes.held = None

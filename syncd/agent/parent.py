@@ -3,7 +3,7 @@
 `syncd agents run`, as root.  It mounts nothing and reads nothing of a student's: a child becomes the
 student first (`become`) and has its mounts made by the broker.  Everything was imported before the fork,
 so that students share that memory.  Who asks is root or the hub (the socket's group); what a child says is
-one byte.  Agents live on when their parent ends; the next one finds them again (`records`).
+of a fixed form.  Agents live on when their parent ends; the next one finds them again (`records`).
 """
 
 import contextlib
@@ -21,12 +21,15 @@ from typing import Any, NoReturn
 
 from syncd.agent.become import Student, become, student
 from syncd.agent.cgroup import Groups
+from syncd.agent.kept import KEEPER, Kept
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
 
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
 _FIRST_AGAIN_S, _LONGEST_AGAIN_S, _SETTLED_S = 0.02, 30.0, 60.0
+_LONGEST_HANG_S = 1.0
+"""Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that."""
 _LOOK_S = 5.0
 _LONGEST_WAIT_S = 30.0
 
@@ -48,8 +51,9 @@ class _Agent:
     courses: tuple[str, ...]
     pid: int = 0
     pidfd: int = -1
-    said: int = -1
-    """Where the child writes one byte for each course that shows: the course's place in `courses`."""
+    talk: socket.socket | None = None
+    """Where the child tells of each course that shows (S and its place in `courses`), and what to keep (see `kept`)."""
+    kept: Kept = field(default_factory=Kept)
     shown: set[str] = field(default_factory=set)
     adopted: bool = False
     started: float = 0.0
@@ -162,23 +166,28 @@ class Parent:
 
     def _start(self, agent: _Agent, courses: Mapping[str, Path]) -> None:
         doors: dict[str, int] = {}
-        hear, say = os.pipe2(os.O_CLOEXEC)
+        hear, say = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             for name, content in courses.items():
                 with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
                     doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             pid = os.fork()
             if pid == 0:
-                self._live(agent.who, tuple(courses), doors, say)
+                self._live(agent.who, tuple(courses), doors, say.fileno())
             self._groups.add(agent.who.uid, pid)
-            os.set_blocking(hear, False)
+            hear.setblocking(False)
             agent.courses = tuple(courses)
             agent.shown.clear()
             self._watch(agent, pid, os.pidfd_open(pid), hear)
-            self._records.keep(agent.who.uid, Record(agent.who.name, pid, began(pid) or 0))
+            self._remember(agent)
         finally:
-            for fd in (say, *doors.values()):
+            say.close()
+            for fd in doors.values():
                 os.close(fd)
+
+    def _remember(self, agent: _Agent) -> None:
+        record = Record(agent.who.name, agent.pid, began(agent.pid) or 0, agent.kept.numbers)
+        self._records.keep(agent.who.uid, record)
 
     def _live(self, who: Student, courses: Sequence[str], doors: Mapping[str, int], say: int) -> NoReturn:
         status = 1
@@ -186,35 +195,45 @@ class Parent:
             os.setsid()
             signal.set_wakeup_fd(-1)
             become(who, {*doors.values(), say})
+            os.environ[KEEPER] = str(say)
             status = self._work(who, courses, doors, lambda name: _say(say, courses.index(name)))
         except Exception:  # noqa: BLE001 - the end of a process
             _log.exception("the agent of %s ended", who.name)
         finally:
             os._exit(status)
 
-    def _watch(self, agent: _Agent, pid: int, pidfd: int, said: int) -> None:
-        agent.pid, agent.pidfd, agent.said = pid, pidfd, said
+    def _watch(self, agent: _Agent, pid: int, pidfd: int, talk: socket.socket | None) -> None:
+        agent.pid, agent.pidfd, agent.talk = pid, pidfd, talk
         agent.started, agent.again_at, agent.ending = time.monotonic(), None, False
         self._waiting.register(pidfd, selectors.EVENT_READ, lambda: self._ended(agent))
-        if said >= 0:
-            self._waiting.register(said, selectors.EVENT_READ, lambda: self._heard(agent))
+        if talk is not None:
+            self._waiting.register(talk, selectors.EVENT_READ, lambda: self._heard(agent))
 
     def _heard(self, agent: _Agent) -> None:
-        words = os.read(agent.said, 64)
+        assert agent.talk is not None
+        try:
+            words, fds, _, _ = socket.recv_fds(agent.talk, 64, 2, socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            words, fds = b"", []
         if not words:
             self._deaf(agent)
-        agent.shown.update(agent.courses[number] for number in words if number < len(agent.courses))
+        elif words[:1] == b"S":
+            agent.shown.update(agent.courses[number] for number in words[1:2] if number < len(agent.courses))
+        elif agent.kept.heard(agent.talk, words, list(fds)):
+            self._remember(agent)
 
     def _deaf(self, agent: _Agent) -> None:
-        if agent.said >= 0:
-            self._waiting.unregister(agent.said)
-            os.close(agent.said)
-            agent.said = -1
+        if agent.talk is not None:
+            self._waiting.unregister(agent.talk)
+            agent.talk.close()
+            agent.talk = None
 
     def _ended(self, agent: _Agent) -> None:
         status = 1
         with contextlib.suppress(ChildProcessError):
             status = os.waitstatus_to_exitcode(os.waitpid(agent.pid, 0)[1])
+        while agent.talk is not None:
+            self._heard(agent)  # what it said last, until the end
         self._waiting.unregister(agent.pidfd)
         os.close(agent.pidfd)
         self._deaf(agent)
@@ -223,12 +242,15 @@ class Parent:
         agent.shown.clear()
         if agent.ending or status == 0:
             self._records.drop(agent.who.uid)
+            agent.kept.close()
             if agent.again_at is None:
                 self._groups.remove(agent.who.uid)
                 self._agents.pop(agent.who.uid, None)
             return
         agent.pause_s = _FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
         agent.again_at = time.monotonic() + agent.pause_s
+        if agent.pause_s > _LONGEST_HANG_S:
+            agent.kept.close()
         _log.warning("the agent of %s died (%s) and is started again", agent.who.name, status)
 
     def _end(self, uid: int) -> None:
@@ -237,7 +259,7 @@ class Parent:
             return
         agent.again_at = None
         if not agent.pid:
-            self._agents.pop(uid)
+            self._agents.pop(uid).kept.close()
             self._records.drop(uid)
             return
         agent.ending = True
@@ -258,7 +280,8 @@ class Parent:
             if pidfd is None:
                 agent.again_at = time.monotonic()
             else:
-                self._watch(agent, record.pid, pidfd, -1)
+                self._watch(agent, record.pid, pidfd, None)
+                agent.kept.take(pidfd, record.kept)
                 agent.shown.update(name for name in courses if _is_mounted(who, name))
 
     # Time
@@ -318,7 +341,7 @@ def _is_mounted(who: Student, course: str) -> bool:
 
 def _say(say: int, number: int) -> None:
     with contextlib.suppress(OSError):  # the parent is gone: nobody wants to know
-        os.write(say, bytes([number]))
+        os.write(say, b"S%c" % number)
 
 
 def _tell(peer: socket.socket, said: Mapping[str, Any]) -> None:

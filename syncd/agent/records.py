@@ -1,16 +1,17 @@
 """Which agents run, on disk, so that their parent finds them again after a restart of its own.
 
-    <folder>/UID.json   {"user", "pid", "began"}
+    <folder>/UID.json   {"user", "pid", "began", "kept"}
 
 `began` is the process's start time (field 22 of /proc/PID/stat): with it a number is one process for ever.
+`kept` are the numbers, there, of the descriptors that its parent keeps a copy of (see `kept`).
 """
 
 import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ class Record:
     user: str
     pid: int
     began: int
+    kept: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Records:
@@ -47,8 +49,10 @@ class Records:
         """All agents that were started and did not end in order, by uid."""
         for path in sorted(self._folder.glob("*.json")):
             try:
-                yield int(path.stem), Record(**json.loads(path.read_text()))
-            except (ValueError, TypeError):
+                said = json.loads(path.read_text())
+                kept = {str(key): (int(a), int(b)) for key, (a, b) in said.pop("kept", {}).items()}
+                yield int(path.stem), Record(**said, kept=kept)
+            except (ValueError, TypeError, AttributeError):
                 _log.warning("%s is damaged and is thrown away", path)
                 path.unlink()
 

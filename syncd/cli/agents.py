@@ -6,6 +6,7 @@ import grp
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,8 @@ def run(
     speak()
     courses = _Courses(settings, store)
     node = courses.config.store / "node.sock"
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # some four for each agent
     end, ending = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(ending, b"."))

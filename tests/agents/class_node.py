@@ -143,7 +143,8 @@ class ClassNode:
     def mounts(self) -> list[str]:
         """Where folders are mounted."""
         table = Path(f"/proc/{self._holder.pid}/mountinfo").read_text().splitlines()
-        return [line.split()[4] for line in table if " fuse.synced-folders " in line]
+        points = [line.split()[4] for line in table if " fuse.synced-folders " in line]
+        return [point for point in points if point.startswith(str(self.root))]
 
     def of_students(self) -> list[int]:
         """All processes of students here, agents included."""

@@ -1,10 +1,12 @@
 """A class on one node: agents on demand, as their students, through crashes and restarts of everything around them."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,29 @@ def push(arrived: Class, files: dict[str, str]) -> None:
     arrived.node.run_as(None, hint)
 
 
+@contextlib.contextmanager
+def reading(node: ClassNode, name: str) -> Iterator[None]:
+    """A program of the student's has a file open meanwhile, and reads on in it afterwards."""
+    opened_at, go = node.home(name) / "opened", node.home(name) / "go"
+    reader = (
+        f"import os, time\nfile = open({str(node.home(name) / 'ds8/big.bin')!r})\nassert len(file.read(1000)) == 1000\n"
+        f"open({str(opened_at)!r}, 'w').close()\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+        "print(len(file.read()))"
+    )
+    said: list[str] = []
+    thread = threading.Thread(target=lambda: said.append(node.run_as(name, reader)))
+    thread.start()
+    until(opened_at.exists)
+    try:
+        yield
+    finally:
+        go.touch()
+        thread.join(60)
+        opened_at.unlink()
+        go.unlink()
+    assert said == ["399000\n"]
+
+
 async def test_students_arrive_edit_are_updated_and_see_only_their_courses(arrived: Class) -> None:
     def story(hub: Class) -> None:
         node = hub.node
@@ -146,25 +171,10 @@ async def test_killed_agent_is_started_again_and_open_files_go_on(arrived: Class
         node = hub.node
         hub.ask("ensure", ADA)
         before = hub.pid(ADA)
-        path = str(node.home(ADA) / "ds8/big.bin")
-        reader = (
-            f"import os, time\nfile = open({path!r}); assert len(file.read(1000)) == 1000\n"
-            f"open({str(node.home(ADA) / 'reading')!r}, 'w').close()\n"
-            f"while not os.path.exists({str(node.home(ADA) / 'go')!r}): time.sleep(0.01)\n"
-            "print(len(file.read()))"
-        )
-        import threading
-
-        said: list[str] = []
-        thread = threading.Thread(target=lambda: said.append(node.run_as(ADA, reader)))
-        thread.start()
-        until(lambda: (node.home(ADA) / "reading").exists())
-        os.kill(before, signal.SIGKILL)
-        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
-        until(lambda: hub.pid(ADA) not in (0, before))
-        (node.home(ADA) / "go").touch()
-        thread.join(60)
-        assert said == ["399000\n"]
+        with reading(node, ADA):
+            os.kill(before, signal.SIGKILL)
+            assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+            until(lambda: hub.pid(ADA) not in (0, before))
         push(hub, {**FIRST, "lab/a.txt": "two\n"})
         until(lambda: node.read(ADA, "ds8/lab/a.txt") == "two\n")
 
@@ -182,6 +192,12 @@ async def test_node_broker_and_parent_are_restarted_and_nobody_notices(arrived: 
         node.start_parent()
         assert hub.pid(ADA) == pid
         assert hub.ask("ensure", ADA)["folders"][0]["state"] == "ready"
+        node.start("broker", "fuse_mount.broker", node.broker)
+        with reading(node, ADA):
+            os.kill(pid, signal.SIGKILL)
+            until(lambda: hub.pid(ADA) not in (0, pid))
+            assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        node.stop("broker")
         # Without the node's service a student who comes back sees the folder as it was; and what could not be
         # unmounted, as there was no broker, is put right then.
         hub.ask("end", ADA)
