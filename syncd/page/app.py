@@ -1,8 +1,8 @@
 """The folder's page: a sub-application of the publisher's control, under a path that only its reader knows.
 
 `enter?code=` buys the session cookie, `` lists all folders, `folders/ID/` is one, `folders/ID/files` its files, their
-versions and links, `folders/ID/publish` what students get; `events` tells an open page what changed (server-sent
-events), `folders/ID/do/ACTION` is a button.
+versions and links, `folders/ID/history` what was done, `folders/ID/publish` what students get; `events` tells an open
+page what changed (server-sent events), `folders/ID/do/ACTION` is a button.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from syncd.core.errors import SyncError
-from syncd.page import files, words
+from syncd.page import files, history, words
 from syncd.page.actions import act
 from syncd.page.asking import Publisher, Unanswered
 from syncd.page.drawing import Drawing, Piece
@@ -56,6 +56,7 @@ class Page:
                 web.get("/static/{name}", self._static),
                 web.get("/folders/{id}/", self._one, allow_head=False),
                 web.get("/folders/{id}/files", self._files, allow_head=False),
+                web.get("/folders/{id}/history", self._history, allow_head=False),
                 web.get("/folders/{id}/publish", self._publish, allow_head=False),
                 web.post("/folders/{id}/do/{action}", self._do),
             ]
@@ -102,8 +103,18 @@ class Page:
         try:
             found = await files.look(self._publisher, folder, asked)
         except SyncError as problem:
-            found = files.Found(asked, problem=str(problem))
+            found = files.Found(asked, problem=words.plain(str(problem)))
         return self._draw(request, "files.html", folder=folder, part="files", found=found)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        folder = await self._folder(request)
+        deeds: tuple[history.Deed, ...] = ()
+        problem = ""
+        try:
+            deeds = await history.look(self._publisher, folder)
+        except SyncError as error:
+            problem = words.plain(str(error))
+        return self._draw(request, "history.html", folder=folder, part="history", deeds=deeds, problem=problem)
 
     async def _publish(self, request: web.Request) -> web.Response:
         folder = await self._folder(request)
@@ -148,7 +159,7 @@ class Page:
             problem = said is None
             sentence = said if said is not None else words.NOT_FOUND
         except SyncError as error:
-            sentence, problem = str(error), True
+            sentence, problem = words.plain(str(error)), True
         with suppress(Unanswered):
             await self._watching.look()
         if "application/json" in request.headers.get("Accept", ""):

@@ -62,6 +62,7 @@ class Held:
     sentence: str
     name: str = ""
     allow: str = ""
+    guard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,8 @@ def _recent(report: Mapping[str, Any], now: datetime) -> tuple[Change, ...]:
 def _held(each: object) -> Held:
     if isinstance(each, Mapping):
         path = each.get("path") if each.get("allow", True) else None
-        return Held(text_of(each.get("sentence")), text_of(path), quoted(path) if isinstance(path, str) else "")
+        allow = quoted(path) if isinstance(path, str) else ""
+        return Held(text_of(each.get("sentence")), text_of(path), allow, text_of(each.get("guard")))
     return Held(text_of(each))
 
 

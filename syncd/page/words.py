@@ -19,7 +19,7 @@ NO_FOLDER = "No folder is synced yet."
 HOW_TO_ADD = "To add a folder, say in a terminal:"
 ADD_COMMAND = "syncd add FOLDER ADDRESS-OF-THE-REPOSITORY"
 PARTS = "Parts of this folder"
-NOW, FILES, PUBLISH = "Now", "Files and links", "Publish"
+NOW, FILES, HISTORY, PUBLISH = "Now", "Files and links", "History", "Publish"
 WHERE, GOES_TO, BRANCH = "Folder", "Goes to", "branch"
 DETAILS = "Details"
 
@@ -50,7 +50,7 @@ PUBLISH_AGAIN = "Publish this folder again"
 HINTS = {
     "held": "Whatever you choose, earlier versions stay among the versions.",
     "rewritten": "Whatever you choose, your files stay among the versions.",
-    "refused": "If a new token is needed, make one and say in a terminal: syncd add --help",
+    "refused": "If a new token is needed, say in a terminal: syncd login",
     "missing": "The folder is looked for every few seconds; this page changes when it is there.",
     "trouble": "It is tried again every few seconds; this page changes when it works.",
 }
@@ -82,6 +82,9 @@ PUBLISHED = "Published"
 NOTHING_PUBLISHED = "Nothing was published yet."
 UNDO = "Undo"
 CHANGES = {"add": "new", "update": "changed", "delete": "deleted"}
+
+HISTORY_TITLE = "What was done here"
+HISTORY_HELP = "A file leads to its earlier versions, also when it was deleted."
 
 FILES_OF = "Files"
 FOLDER_UP = "Up"

@@ -82,6 +82,7 @@ class FolderSync:
         """The remote may have news: ask it now, even if it asked for patience."""
         self._not_before = 0.0
         self._news.set()
+        self.students.wake()
 
     def pause(self) -> None:
         """Publish nothing and take nothing in until `resume`."""

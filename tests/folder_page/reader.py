@@ -123,9 +123,9 @@ class Reader:
         ) as answer:
             return answer.status, await answer.text()
 
-    async def press(self, path: str, **fields: str) -> str:
+    async def press(self, where: str, **fields: str) -> str:
         """A button that must work; what the page says."""
-        status, text = await self.post(path, {"csrf": await self.csrf(), **fields})
+        status, text = await self.post(where, {"csrf": await self.csrf(), **fields})
         assert status == 200, text
         sentence: str = json.loads(text)["sentence"]
         return sentence

@@ -214,6 +214,29 @@ async def test_a_version_is_restored(browser: Browser, publisher: Publisher, fol
     assert (folder / "notes.txt").read_text() == "first\n"
 
 
+async def test_a_deleted_file_is_found_in_the_history_and_brought_back(
+    browser: Browser, publisher: Publisher, folder: Path
+) -> None:
+    (folder / "notes.txt").unlink()
+    await publisher.until(lambda now: now["recent"][0]["message"].startswith("Delete"))
+    # Who uses it without JavaScript has the same forms.
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+
+    def restore() -> None:
+        browser.driver.find_element("link text", "ds8").click()
+        browser.driver.find_element("link text", words.HISTORY).click()
+        browser.driver.find_element("css selector", "summary").click()
+        browser.driver.find_element("link text", "notes.txt").click()
+        browser.driver.find_element("xpath", f"//button[.='{words.RESTORE}']").click()
+        assert "notes.txt restored" in browser.driver.find_element("id", "said").text
+
+    try:
+        await by_hand(restore)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert (folder / "notes.txt").read_text() == "first\n"
+
+
 async def test_a_link_is_copied(browser: Browser, publisher: Publisher) -> None:
     id = (await publisher.folder())["id"]
 
@@ -308,7 +331,8 @@ async def test_every_page_is_accessible_and_fits_at_both_widths_and_in_the_dark(
     def look() -> None:
         base = browser.driver.current_url
         browser.shows("vanished")
-        pages = ["", f"folders/{id}/", f"folders/{id}/files", f"folders/{id}/files?path=notes.txt", "nothing"]
+        pages = ["", f"folders/{id}/", f"folders/{id}/files", f"folders/{id}/files?path=notes.txt"]
+        pages += [f"folders/{id}/history", f"folders/{id}/publish", "nothing"]
         for page in pages:
             browser.driver.get(base + page)
             for width, dark in [(1280, False), (390, True)]:
@@ -341,6 +365,10 @@ async def test_hostile_names_are_text_and_run_nothing(browser: Browser, publishe
         browser.shows("present version")
         browser.driver.find_element("xpath", f"//button[.='{words.RESTORE}']").click()
         browser.shows("restored")
+        browser.driver.get(f"{base}folders/{id}/files?at=no%25FF%25FE{attack.replace('&', '%26')}")
+        browser.shows(words.NO_VERSIONS)
+        browser.driver.get(f"{base}folders/{id}/history")
+        browser.shows("Update ??.txt")
         assert browser.js("return window.owned") is None
         assert browser.js("return document.images.length") == 0
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from syncd.page import words
+from syncd.page import history, releases, words
 from syncd.page.drawing import Drawing
 from syncd.page.files import student_links
-from syncd.page.pieces import of_all, of_one
+from syncd.page.pieces import of_all, of_one, of_releases
 from syncd.page.shown import Shown, Tone, headline, shown
 
 NOW = datetime(2026, 11, 22, 14, 3)
@@ -151,6 +151,24 @@ def test_hostile_names_and_messages_stay_text(text: str) -> None:
         assert markup not in html
 
 
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_releases_and_deeds_stay_text(text: str) -> None:
+    students = {"branch": text, "remote": text, "way": "release", "commit": text, "behind": 1, "planned": []}
+    folder = shown(report(students=students), NOW)
+    plan = {"id": text, "what": text, "when": text, "message": text}
+    release = {"id": text, "commit": text, "message": text, "time": 5, "files": 2}
+    waiting = [{"path": text, "change": text}]
+    found = releases.read(folder, {"planned": [plan], "published": [release], "waiting": waiting}, NOW)
+    html = "".join(DRAWING.piece(piece, "t") for piece in of_releases(found))
+    deed = {"commit": text, "message": text, "author": text, "count": 3, "files": [[text, text]]}
+    deeds = history.read({"log": [deed]}, NOW)
+    common = {"folder": folder, "csrf": "t", "said": "", "problem": ""}
+    html += DRAWING.draw("history.html", common | {"part": "history", "deeds": deeds})
+    html.encode()
+    for markup in ("<script>", "<svg", "<iframe", "\u202e", "\x1b", "\x00"):
+        assert markup not in html
+
+
 @pytest.mark.parametrize("odd", [None, 5, "text", [], {}, [[]], [None, {}], float("nan"), -1, True])
 def test_a_report_of_another_version_breaks_nothing(odd: Any) -> None:
     given = {name: odd for name in report() if name not in ("id", "folder")}
@@ -158,6 +176,11 @@ def test_a_report_of_another_version_breaks_nothing(odd: Any) -> None:
     assert isinstance(folder, Shown) and folder.tone in Tone
     for piece in (*of_all([folder]), *of_one(folder)):
         assert DRAWING.piece(piece, "t")
+    students = shown(report(students={"way": "release"} | dict.fromkeys(("branch", "behind", "planned"), odd)), NOW)
+    assert students.students is not None
+    found = releases.read(students, dict.fromkeys(("planned", "published", "waiting"), odd), NOW)
+    assert all(DRAWING.piece(piece, "t") for piece in of_releases(found))
+    assert isinstance(history.read({"log": odd}, NOW), tuple)
 
 
 def test_links_for_students_lead_to_the_branch_and_the_part_of_the_repository_that_they_follow() -> None:

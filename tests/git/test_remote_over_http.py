@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from real_git import OUTSIDE, READ, WRITE, commit, off_loop, remote
 
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, Refused, SyncError, TryAgain
+from syncd.core.transfer import Direction, Transfer
 from syncd.demo.gitserver import GitServer
 from syncd.git.remote import Behind, Busy, Damaged, NoBranch, Remote
 
@@ -289,3 +291,26 @@ async def test_slow_server_does_not_hold_up_another_remote(server: GitServer, re
     server.heal()
     with pytest.raises(TryAgain):
         await hanging
+
+
+async def test_large_transfers_say_how_far_they_are(server: GitServer, repository: Path, tmp_path: Path) -> None:
+    files = {f"{n}": os.urandom(20_000) for n in range(100)}
+    made, sent, received = commit(repository, files), list[Transfer](), list[Transfer]()
+    there = remote(server.url("course"))
+    await off_loop(lambda: there.push(repository, made, "main", told=sent.append))
+    other = tmp_path / "other.git"
+    pygit2.init_repository(str(other), bare=True)
+    await off_loop(lambda: there.fetch(other, "main", told=received.append))
+    for told, direction in ((sent, Direction.PUSH), (received, Direction.FETCH)):
+        last = told[-1]
+        assert last.direction is direction and last.of == last.objects == 102
+        assert 2_000_000 <= last.bytes < 2_100_000
+        assert [each.bytes for each in told] == sorted(each.bytes for each in told)
+
+
+@pytest.mark.parametrize(
+    ("objects", "of", "seconds", "left"),
+    [(0, 0, 9, None), (50, 100, 1, None), (4, 100, 9, None), (25, 100, 10, 30), (100, 100, 10, 0)],
+)
+def test_time_left_is_said_only_when_it_can_be_known(objects: int, of: int, seconds: float, left: float | None) -> None:
+    assert Transfer(Direction.PUSH, objects, of, 0, seconds).seconds_left == left
