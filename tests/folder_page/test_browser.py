@@ -14,6 +14,7 @@ import pytest
 from axe_core_python.selenium import Axe
 from reader import Publisher
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
@@ -48,6 +49,11 @@ class Browser:
         self.driver.get(url)
         self.until("document.getElementById('connection')?.dataset.state === 'live'")
         self.js("window.sameDocument = true")
+
+    def click(self, by: str, what: str) -> None:
+        """As soon as it is there: a page may still be loading."""
+        patience = WebDriverWait(self.driver, 20, 0.05, [StaleElementReferenceException, NoSuchElementException])
+        patience.until(lambda driver: driver.find_element(by, what).click() or True)
 
     def press(self, keys: str) -> None:
         self.driver.switch_to.active_element.send_keys(keys)
@@ -137,7 +143,7 @@ async def test_syncd_open_leads_to_the_page_and_leaves_no_code_behind(browser: B
 
 async def test_a_save_is_seen_to_go_through(browser: Browser, publisher: Publisher, folder: Path) -> None:
     id = (await publisher.folder())["id"]
-    await by_hand(lambda: browser.driver.find_element("link text", "ds8").click())
+    await by_hand(lambda: browser.click("link text", "ds8"))
     await by_hand(lambda: browser.until("document.getElementById('connection')?.dataset.state === 'live'"))
     browser.js("window.sameDocument = true")
     (folder / "labs/half.ipynb").write_text('{"cells": [')
@@ -201,11 +207,11 @@ async def test_a_version_is_restored(browser: Browser, publisher: Publisher, fol
     await publisher.until(lambda now: now["recent"][0]["message"].startswith("Update notes"))
 
     def restore() -> None:
-        browser.driver.find_element("link text", "ds8").click()
-        browser.driver.find_element("link text", words.FILES).click()
-        browser.driver.find_element("link text", "notes.txt").click()
+        browser.click("link text", "ds8")
+        browser.click("link text", words.FILES)
+        browser.click("link text", "notes.txt")
         browser.shows("present version")
-        browser.driver.find_element("xpath", f"//button[.='{words.RESTORE}']").click()
+        browser.click("xpath", f"//button[.='{words.RESTORE}']")
         browser.shows("notes.txt restored")
         assert browser.js("return document.activeElement.id") == "said"
         assert browser.js("return document.querySelector('h2').innerText") == words.VERSIONS
@@ -223,12 +229,12 @@ async def test_a_deleted_file_is_found_in_the_history_and_brought_back(
     browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
 
     def restore() -> None:
-        browser.driver.find_element("link text", "ds8").click()
-        browser.driver.find_element("link text", words.HISTORY).click()
-        browser.driver.find_element("css selector", "summary").click()
-        browser.driver.find_element("link text", "notes.txt").click()
-        browser.driver.find_element("xpath", f"//button[.='{words.RESTORE}']").click()
-        assert "notes.txt restored" in browser.driver.find_element("id", "said").text
+        browser.click("link text", "ds8")
+        browser.click("link text", words.HISTORY)
+        browser.click("css selector", "summary")
+        browser.click("link text", "notes.txt")
+        browser.click("xpath", f"//button[.='{words.RESTORE}']")
+        browser.click("xpath", "//*[@id='said'][contains(., 'notes.txt restored')]")
 
     try:
         await by_hand(restore)
@@ -274,14 +280,14 @@ async def test_releases_are_published_planned_cancelled_and_undone(
         return done.stdout.split()
 
     def press(label: str) -> None:
-        browser.driver.find_element("xpath", f"//button[.='{label}']").click()
+        browser.click("xpath", f"//button[.='{label}']")
 
     def publish() -> None:
         browser.live(f"{browser.driver.current_url}folders/{id}/publish")
         browser.shows(words.FOLLOW_OWN)
         press(words.TO_RELEASE)
         browser.until("document.querySelectorAll('.choices input').length === 13")
-        browser.driver.find_element("css selector", "[value='labs%2Flab03.md']").click()
+        browser.click("css selector", "[value='labs%2Flab03.md']")
         browser.driver.find_element("id", "message").send_keys("Lab 3 & <more>")
         press(words.PUBLISH)
         browser.shows("is published (1 file)")
@@ -360,10 +366,10 @@ async def test_hostile_names_are_text_and_run_nothing(browser: Browser, publishe
         browser.live(f"{base}folders/{id}/")
         browser.shows(f"{attack}.ipynb")
         browser.driver.get(f"{base}folders/{id}/files")
-        browser.driver.find_element("partial link text", attack).click()
-        browser.driver.find_element("css selector", ".listing a").click()
+        browser.click("partial link text", attack)
+        browser.click("css selector", ".listing a")
         browser.shows("present version")
-        browser.driver.find_element("xpath", f"//button[.='{words.RESTORE}']").click()
+        browser.click("xpath", f"//button[.='{words.RESTORE}']")
         browser.shows("restored")
         browser.driver.get(f"{base}folders/{id}/files?at=no%25FF%25FE{attack.replace('&', '%26')}")
         browser.shows(words.NO_VERSIONS)
