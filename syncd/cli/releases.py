@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from syncd.cli.answer import json_option, printable, say
+from syncd.cli.completion import SyncedFolder
 from syncd.cli.login import read_token
 from syncd.cli.places import state_folder
 from syncd.cli.publisher_client import NotRunning, ask_publisher
@@ -18,19 +20,27 @@ from syncd.publisher.registry import Folder
 from syncd.publisher.students_setup import Wish, end_students, folder_of, set_students, way_of
 
 _PATIENCE_S = 120.0
-_folder_option = click.option("--folder", metavar="FOLDER", help="Which synced folder (default: the one we are in).")
-_json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+_folder_option = click.option(
+    "--folder", type=SyncedFolder(), metavar="FOLDER", help="Which synced folder (default: the one we are in)."
+)
 
 
 @click.command()
-@click.argument("folder")
+@click.argument("folder", type=SyncedFolder())
 @click.argument("branch", required=False)
 @click.option("--remote", metavar="URL", help="A repository of the students' own (default: the folder's).")
 @click.option("--way", type=click.Choice(["live", "release"]), help="Every save at once, or what you publish.")
 @click.option("--off", is_flag=True, help="Let students follow the folder's own branch again.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Read the token from a file ('-': standard input).")
+@json_option
 def students(
-    folder: str, branch: str | None, remote: str | None, way: str | None, off: bool, token_file: Path | None
+    folder: str,
+    branch: str | None,
+    remote: str | None,
+    way: str | None,
+    off: bool,
+    token_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Give students of FOLDER a branch of their own, without what is for staff.
 
@@ -40,10 +50,10 @@ def students(
     if off:
         if branch or remote or way:
             raise NeedsUser("--off goes alone: syncd students FOLDER --off.")
-        click.echo(end_students(state, folder))
+        say(as_json, end_students(state, folder))
         return
     token = read_token(token_file) if token_file is not None else None
-    click.echo(set_students(state, folder, Wish(branch, remote, way_of(way)), token))
+    say(as_json, set_students(state, folder, Wish(branch, remote, way_of(way)), token))
 
 
 @click.command()
@@ -54,7 +64,7 @@ def students(
 @click.option("--from", "source", metavar="NAME", help="As it was at this checkpoint.")
 @click.option("--list", "listing", is_flag=True, help="What was published, what is planned, what waits.")
 @click.option("--cancel", metavar="ID", help="Forget a planned release.")
-@_json_option
+@json_option
 def publish(
     paths: tuple[Path, ...],
     folder: str | None,
@@ -87,20 +97,22 @@ def publish(
 @click.command()
 @click.argument("release", required=False)
 @_folder_option
-def undo(release: str | None, folder: str | None) -> None:
+@json_option
+def undo(release: str | None, folder: str | None, as_json: bool) -> None:
     """Undo the last release, or RELEASE (see `syncd publish --list`); done twice, it is there again.
 
     In a folder without releases: what was saved last here gets its former state.
     """
     found, _ = folder_of(state_folder(), folder)
-    click.echo(_ask(found, "POST", "undo", {"release": release})["sentence"])
+    answer = _ask(found, "POST", "undo", {"release": release})
+    click.echo(json.dumps(answer, indent=1) if as_json else answer["sentence"])
 
 
 @click.command()
 @click.argument("name", required=False)
 @_folder_option
 @click.option("-m", "--message", metavar="TEXT", help="What it is.")
-@_json_option
+@json_option
 def checkpoint(name: str | None, folder: str | None, message: str | None, as_json: bool) -> None:
     """Give the folder as it is now a NAME; without one, list the names there are."""
     found, _ = folder_of(state_folder(), folder)
@@ -114,7 +126,9 @@ def checkpoint(name: str | None, folder: str | None, message: str | None, as_jso
     elif not answer["checkpoints"]:
         click.echo("There are no checkpoints yet; make one with: syncd checkpoint NAME")
     for each in () if as_json else answer["checkpoints"]:
-        click.echo(f"{each['name']}  {each['commit'][:10]}  {_day(each['time'])}  {each['message']}".rstrip())
+        click.echo(
+            f"{each['name']}  {each['commit'][:10]}  {_day(each['time'])}  {printable(each['message'])}".rstrip()
+        )
 
 
 def _ask(folder: Folder, method: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -154,15 +168,15 @@ def _show(found: dict[str, Any]) -> None:
     console.print(Text(f"Students follow {found['branch']} of {found['remote']}: {way}.", style="bold"))
     for plan in found["planned"]:
         when = "being published" if plan["fired"] else plan["when"]
-        said = f"  {when}  {plan['what']}  {plan['message']}"
+        said = f"  {when}  {plan['what']}  {printable(plan['message'])}"
         console.print(Text.assemble("  planned  ", (plan["id"], "cyan"), said))
     for done in found["published"]:
         count = "1 file" if done["files"] == 1 else f"{done['files']:,} files"
-        said = f"  {_day(done['time'])}  {done['message']} ({count})"
+        said = f"  {_day(done['time'])}  {printable(done['message'])} ({count})"
         console.print(Text.assemble("  done     ", (done["id"], "green"), said))
     waiting = found["waiting"]
     for each in waiting[:20]:
-        console.print(Text.assemble("  waits    ", (f"{each['change']:6}", "yellow"), f"  {each['path']}"))
+        console.print(Text.assemble("  waits    ", (f"{each['change']:6}", "yellow"), f"  {printable(each['path'])}"))
     if len(waiting) > 20:
         console.print(f"  waits    {len(waiting) - 20:,} more")
     if not waiting:

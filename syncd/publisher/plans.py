@@ -40,7 +40,7 @@ class Plan:
 
     def facts(self) -> dict[str, Any]:
         """The plan as the control shows it."""
-        return {**asdict(self), "kind": self.kind.value, "paths": [shown(path) for path in self.paths]}
+        return {**asdict(self), "kind": self.kind.value, "paths": [as_text(path) for path in self.paths]}
 
 
 def new_id() -> str:
@@ -48,9 +48,14 @@ def new_id() -> str:
     return secrets.token_hex(4)
 
 
-def shown(path: str) -> str:
-    """A path's text, whatever bytes it is made of."""
+def as_text(path: str) -> str:
+    """A path as JSON can hold it, whatever bytes it is made of."""
     return path.encode("utf-8", "replace").decode()
+
+
+def shown(path: str) -> str:
+    """A path for a sentence: nothing in it steers a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in as_text(path))
 
 
 class Plans:

@@ -20,7 +20,7 @@ from syncd.git.address import parse_address
 from syncd.git.remote import Behind, Remote
 from syncd.publisher.conversation import Paces
 from syncd.publisher.planned_time import in_words, local, planned_time
-from syncd.publisher.plans import Kind, Plan, Plans, new_id, shown
+from syncd.publisher.plans import Kind, Plan, Plans, as_text, new_id, shown
 from syncd.publisher.projection import Projection, Rules
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation
@@ -195,7 +195,7 @@ class StudentsSync:
                 | {"files": each.files, "undoes": each.undoes}
                 for each in done
             ],
-            "waiting": [{"path": shown(path), "change": _change(each)} for path, each in sorted(waiting.items())],
+            "waiting": [{"path": as_text(path), "change": _change(each)} for path, each in sorted(waiting.items())],
         }
 
     async def _at_once(self, plan: Plan, head: CommitId) -> dict[str, Any]:

@@ -345,3 +345,26 @@ async def test_deciding_anew_what_is_for_staff_reaches_a_live_branch_at_once(
         (folder / ".syncstaff").unlink()
         await until(lambda: set(course.files("students")) == {"a.txt", "quiz.txt"})
         await publisher.up_to_date()
+
+
+async def test_a_students_branch_that_refuses_says_so_and_one_that_was_deleted_comes_back(
+    state: Path, folder: Path, course: Course, person: Person, server: GitServer
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    server.protected.append("students")
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        assert json.loads(await person.says("students", folder, "--way", "release", "--json"))["sentence"]
+        said = await person.says("publish", "-m", "One")
+        assert "not with students yet" in said and "refused" in said
+        status = await publisher.until(lambda now: now["state"] == "needs_you")
+        assert "refused" in status["sentence"] and course.head("students") is None
+        server.protected.clear()
+        await until(lambda: course.files("students") == {"a": b"1"})
+        await publisher.until(lambda now: not now["students"]["planned"])
+        git(course.path, "update-ref", "-d", "refs/heads/students")
+        fill(folder, {"a": "2"})
+        await person.says("publish", "-m", "Two")
+        assert line(course) == ["Two", "One"]
+        await publisher.up_to_date()
