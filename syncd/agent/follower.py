@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from syncd.agent.keeper import Keeper, sentence_of
+from syncd.agent.soft_limit import SoftLimit
 from syncd.agent.update import Report, State
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.node.client import NodeClient, Ready
@@ -19,6 +20,7 @@ _log = logging.getLogger(__name__)
 _FIRST_TRY_S, _LONGEST_TRY_S = 0.2, 15.0
 _GUARD_S = 1.0
 _SHOWN_NOTES = 20
+_FIRST_MEASURED_S, _MEASURED_EVERY_S = 30.0, 600.0
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,13 +37,19 @@ class Follower:
         node: NodeClient,
         retry_s: float,
         shown: Callable[[], None] | None = None,
+        limit: SoftLimit | None = None,
     ) -> None:
-        """`retry_s` is how soon a waiting merge is tried again; `shown` is called when the folder is there first."""
+        """A waiting merge is tried again after `retry_s`.
+
+        `shown` is called when the folder is there first; `limit`: what the student may keep before `status` says so.
+        """
         self.course = course
         self.changed = asyncio.Event()
         self._user, self._keeper, self._node = user, keeper, node
         self._retry_s = max(retry_s, _FIRST_TRY_S)
-        self._shown = shown
+        self._shown, self._limit = shown, limit
+        self._measured_at = time.monotonic() - _MEASURED_EVERY_S + _FIRST_MEASURED_S
+        self._too_much: str | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"view-{course}")
         self._wake = asyncio.Event()
         self._ready: Ready | None = None
@@ -76,7 +84,7 @@ class Follower:
             return State.WAITING.value, str(self._trouble)
         if self._report is None:
             return State.WAITING.value, "The course has not arrived yet; it does as soon as the node has it."
-        return self._report.state.value, self._report.sentence
+        return self._report.state.value, " ".join(filter(None, (self._report.sentence, self._too_much)))
 
     async def open(self) -> None:
         """Open the folder.  Stop if another agent has it; other trouble is told by `status` and tried again."""
@@ -152,10 +160,18 @@ class Follower:
     async def _guard(self) -> None:
         while True:
             await asyncio.sleep(_GUARD_S)
+            if self._limit is not None and time.monotonic() - self._measured_at > _MEASURED_EVERY_S:
+                await self._measure(self._limit)
             if self._keeper.is_dead():
                 _log.warning("%s: its mount is dead and is made anew", self._keeper.root)
                 await self._attempt(self._keeper.reopen)
                 self._wake.set()
+
+    async def _measure(self, limit: SoftLimit) -> None:
+        self._measured_at = time.monotonic()
+        before, self._too_much = self._too_much, await self._on_worker(self._keeper.beyond, limit)
+        if self._too_much != before:
+            self._tell()
 
     async def _attempt(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R | None:
         """Do work on the folder; trouble that may pass is told by `status`, and None returned."""

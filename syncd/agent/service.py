@@ -17,6 +17,7 @@ from syncd.agent.control import serve
 from syncd.agent.follower import Follower
 from syncd.agent.keeper import Keeper
 from syncd.agent.kinds import kinds
+from syncd.agent.soft_limit import SoftLimit
 from syncd.core.errors import NeedsUser, Stop, SyncError
 from syncd.node.client import NodeClient
 
@@ -47,6 +48,7 @@ class AgentConfig:
     """Descriptors of courses' content, where somebody with the right to has opened them for us."""
     shown: Callable[[str], None] | None = None
     """Called once a course shows."""
+    limit: SoftLimit = field(default_factory=SoftLimit)
 
 
 async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
@@ -64,7 +66,7 @@ async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object
                 state = config.state / "courses" / course.name
                 keeper = Keeper(course.root, state, config.view, config.quiet_s, known, config.doors.get(course.name))
                 shown = functools.partial(config.shown, course.name) if config.shown else None
-                follower = Follower(course.name, config.user, keeper, node, config.quiet_s, shown)
+                follower = Follower(course.name, config.user, keeper, node, config.quiet_s, shown, config.limit)
                 followers[course.name] = follower
                 stack.push_async_callback(follower.close)
                 await follower.open()

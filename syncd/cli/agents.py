@@ -21,6 +21,7 @@ from syncd.agent.kinds import kinds
 from syncd.agent.parent import Parent
 from syncd.agent.records import Records
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
+from syncd.agent.soft_limit import SoftLimit
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import speak
 from syncd.core.errors import NeedsUser
@@ -51,6 +52,7 @@ def agents() -> None:
 @click.option("--group", metavar="GROUP", help="Who may ask, beside root: the hub's group.")
 @click.option("--idle", "idle_s", type=float, default=1800.0, metavar="SECONDS", help="End after that long (1800).")
 @click.option("--memory", type=int, default=256, metavar="MB", help="The most that one agent may use (256).")
+@click.option("--soft-limit", type=int, default=5120, metavar="MB", help="Say so when a student keeps more (5120).")
 @click.option("--quiet", "quiet_s", type=float, default=2.0, hidden=True)
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
 def run(
@@ -61,6 +63,7 @@ def run(
     group: str | None,
     idle_s: float,
     memory: int,
+    soft_limit: int,
     quiet_s: float,
     ready_file: Path | None,
 ) -> None:
@@ -78,7 +81,7 @@ def run(
     with _listening(where, group) as listener:
         kept = Records(records)
         groups = Groups(delegated(), Limits(memory << 20))
-        parent = Parent(listener, kept, groups, courses.of, _work(node, quiet_s), idle_s)
+        parent = Parent(listener, kept, groups, courses.of, _work(node, quiet_s, SoftLimit(soft_limit << 20)), idle_s)
         kinds()  # imports all that an agent needs, once for all
         gc.collect()
         gc.freeze()
@@ -134,7 +137,7 @@ class _Courses:
 
 
 def _work(
-    node: Path, quiet_s: float
+    node: Path, quiet_s: float, limit: SoftLimit
 ) -> Callable[[Student, Sequence[str], Mapping[str, int], Callable[[str], None]], int]:
     def live(who: Student, courses: Sequence[str], doors: Mapping[str, int], shown: Callable[[str], None]) -> int:
         config = AgentConfig(
@@ -145,6 +148,7 @@ def _work(
             quiet_s=quiet_s,
             doors=doors,
             shown=shown,
+            limit=limit,
         )
         asyncio.run(run_agent(config))
         return 0

@@ -17,7 +17,7 @@ from mounted import Mounted
 
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_mounted
-from fuse_mount.kernel.registration import BROKER, CLOSE, DEVICE, FILE, Registrar
+from fuse_mount.kernel.registration import BROKER, CLOSE, DEVICE, FILE, MOUNT, UNMOUNT, Registrar
 from fuse_mount.lower import EmptyLower
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
@@ -178,3 +178,60 @@ def test_the_broker_turns_nonsense_away_and_goes_on(
         registrar.close(number)
     fds = len(os.listdir(f"/proc/{broker.pid}/fd"))
     assert fds < 16, "descriptors stay behind"
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("another's folder", errno.EPERM),
+        ("a file of their own", errno.EPERM),
+        ("the kernel's word about a process of their own", errno.EPERM),
+        ("a folder of their own", 0),
+    ],
+)
+def test_the_broker_mounts_on_a_folder_of_their_own_only(
+    what: str, expected: int, broker: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    own, file, other = tmp_path / "own", tmp_path / "file", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    file.touch()
+    for one in (own, file):
+        os.chown(one, NOBODY, NOBODY)
+    with subprocess.Popen(["sleep", "60"], user=NOBODY) as process:
+        point = {
+            "another's folder": other,
+            "a file of their own": file,
+            "the kernel's word about a process of their own": Path(f"/proc/{process.pid}/task"),
+            "a folder of their own": own,
+        }[what]
+        fd = os.open(point, os.O_PATH)
+        assert said(MOUNT, fd) == expected
+        os.close(fd)
+        process.kill()
+    table = Path("/proc/self/mountinfo").read_text()
+    lines = [line for line in table.splitlines() if str(tmp_path) in line]
+    assert len(lines) == (expected == 0)
+    if lines:
+        assert {"nosuid", "nodev"} <= set(lines[0].split()[5].split(","))
+        assert f"user_id={NOBODY}," in lines[0] and "allow_other" not in lines[0]
+        top = os.open(own, os.O_PATH)
+        assert said(UNMOUNT, top, uid=NOBODY - 1) == errno.EPERM, "another user's mount"
+        assert said(UNMOUNT, top) == 0
+        os.close(top)
+        assert not is_mounted(own)
+    under = os.open(tmp_path, os.O_PATH)
+    assert said(UNMOUNT, under, uid=0) == errno.EPERM, "not one of ours at all"
+    os.close(under)
+
+
+def test_the_broker_bounds_the_mounts_of_a_user(broker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    fd = os.open(own, os.O_PATH)
+    answers = [said(MOUNT, fd) for _ in range(66)]
+    assert answers == [0] * 64 + [errno.EMFILE] * 2
+    os.close(fd)
+    while is_mounted(own):
+        close_mount(own)
