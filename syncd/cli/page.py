@@ -1,5 +1,7 @@
 """`syncd open`: the folders' page in the browser."""
 
+import os
+import sys
 import webbrowser
 
 import click
@@ -15,5 +17,11 @@ def open_page(no_browser: bool) -> None:
     """Show your folders in the browser: how they are, what waits, earlier versions, links for students."""
     url = ask_publisher(state_folder(), "POST", "/v1/page", {})["url"]
     click.echo(words.opened(url))
-    if not no_browser:
+    if not no_browser and _has_screen():
         webbrowser.open(url)
+
+
+def _has_screen() -> bool:
+    """Without one a text browser would take over the terminal, and use the link up."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in screens)

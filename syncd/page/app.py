@@ -78,7 +78,7 @@ class Page:
     # pages
 
     async def _enter(self, request: web.Request) -> web.Response:
-        session = self._sessions.enter(request.query.get("code", ""))
+        session = self._sessions.enter(request.query.get("code", ""), request.cookies.get(self._guard.cookie, ""))
         if session is None:
             return self._refuse(403, words.USED)
         # Not a redirect: a Strict cookie would not go along if another site's page (a web terminal) held the link.

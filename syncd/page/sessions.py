@@ -37,11 +37,13 @@ class Sessions:
             del self._codes[next(iter(self._codes))]
         return code
 
-    def enter(self, code: str) -> str | None:
-        """A new session for a code that is good, and used up by this."""
+    def enter(self, code: str, known: str = "") -> str | None:
+        """A session for a code that is good, and used up by this; the reader's own if there is one: tabs share it."""
         until = self._codes.pop(_digest(code), None)
         if until is None or self._clock() > until:
             return None
+        if self.knows(known):
+            return known
         session = secrets.token_urlsafe(32)
         self._sessions[_digest(session)] = self._clock() + SESSION_S
         while len(self._sessions) > _MOST_SESSIONS:

@@ -157,6 +157,22 @@ async def test_a_save_is_seen_to_go_through(browser: Browser, publisher: Publish
     await by_hand(browser.quiet)
 
 
+async def test_a_transfer_shows_how_far_it_is(
+    browser: Browser, publisher: Publisher, folder: Path, server: GitServer
+) -> None:
+    server.fault("hang", times=1, on=("push",))
+    for n in range(4):
+        (folder / f"data{n}.bin").write_bytes(os.urandom(5_000_000))
+    await by_hand(lambda: browser.shows("Publishing 1 change"))
+    await by_hand(lambda: browser.until("document.querySelector('progress')?.closest('.progress') != null"))
+    text = await by_hand(lambda: browser.js("return document.querySelector('.progress').innerText"))
+    assert text.startswith("Sending") and " parts" in text
+    server.heal()
+    await by_hand(lambda: browser.until("document.querySelector('.state').innerText === 'Up to date'"))
+    assert browser.js("return document.querySelector('progress')") is None
+    await by_hand(browser.quiet)
+
+
 async def test_a_held_deletion_is_answered_by_keyboard(browser: Browser, publisher: Publisher, folder: Path) -> None:
     shutil.rmtree(folder / "labs")
     await by_hand(lambda: browser.shows("12 of 13 files vanished"))

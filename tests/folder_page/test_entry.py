@@ -26,6 +26,16 @@ async def test_a_link_opens_the_page_once(publisher: Publisher) -> None:
         assert (await first.get())[0] == 200
 
 
+async def test_a_second_link_in_the_same_browser_leaves_open_pages_working(
+    publisher: Publisher, reader: Reader
+) -> None:
+    csrf = await reader.csrf()
+    async with reader.session.get(await publisher.entrance()) as answer:
+        assert answer.status == 200
+    id = (await publisher.folder())["id"]
+    assert (await reader.post(f"folders/{id}/do/hint", {"csrf": csrf}))[0] == 200
+
+
 async def test_only_who_holds_the_token_gets_a_link(publisher: Publisher, reader: Reader) -> None:
     async with aiohttp.ClientSession() as stranger:
         for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": reader.cookie}):
