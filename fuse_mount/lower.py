@@ -46,6 +46,10 @@ class Lower(Protocol):
         """All children of a folder."""
         ...
 
+    def name(self, ref: LowerRef) -> bytes:
+        """The last name of a reference."""
+        ...
+
     def stat(self, ref: LowerRef) -> LowerStat:
         """What is at a reference."""
         ...
@@ -89,6 +93,11 @@ class SnapshotLower:
         for index in self._manifest.children(folder):
             yield name(index), index
 
+    def name(self, ref: LowerRef) -> bytes:
+        """From the manifest's names."""
+        assert isinstance(ref, int)
+        return self._manifest.name(ref)
+
     def stat(self, ref: LowerRef) -> LowerStat:
         """From the manifest's record."""
         assert isinstance(ref, int)
@@ -124,6 +133,10 @@ class EmptyLower:
     def children(self, folder: LowerRef) -> Iterator[tuple[bytes, int]]:
         """None."""
         return iter(())
+
+    def name(self, ref: LowerRef) -> bytes:
+        """The top's."""
+        return b""
 
     def stat(self, ref: LowerRef) -> LowerStat:
         """An empty folder."""

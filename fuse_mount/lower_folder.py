@@ -35,6 +35,11 @@ class FolderLower:
         for name, _ in self._beneath.names(folder):
             yield name, folder + b"/" + name if folder else name
 
+    def name(self, ref: int | bytes) -> bytes:
+        """The path's last part."""
+        assert isinstance(ref, bytes)
+        return ref.rpartition(b"/")[2]
+
     def stat(self, ref: int | bytes) -> LowerStat:
         """By lstat."""
         assert isinstance(ref, bytes)

@@ -7,11 +7,11 @@ upper file's is its real one.  A number in use by something else is passed over.
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
-from fuse_mount.lower import LowerRef, LowerStat
+from fuse_mount.lower import Lower, LowerRef, LowerStat
 
 ROOT = 1
 _LOWER_BIT = 1 << 62
@@ -49,7 +49,7 @@ class Folder:
         self.lower: LowerRef | None = None
         self.epoch = -1
         """The overlay's epoch in which `lower` was found."""
-        self.listing: list[Listed] | None = None
+        self.listing: list[Name] | None = None
         self.listed_in = -1
         """The overlay's epoch in which `listing` was made: in another one its references mean nothing."""
         self.gone = False
@@ -158,7 +158,24 @@ class File:
 
 Node = Folder | File
 
-Listed = tuple[int, bytes, LowerRef | None]
+
+class Listed:
+    """A lower file that the kernel knows from a listing and nobody has asked for: all that must be kept of it.
+
+    After a walk through a course these are most of what is held; the first request makes it a `File`.
+    """
+
+    __slots__ = ("folder", "lookups", "lower", "ref")
+
+    def __init__(self, folder: Folder, lower: Lower, ref: LowerRef) -> None:
+        """Listed once, in a folder of the view whose lower may be switched later."""
+        self.folder = folder
+        self.lower = lower
+        self.ref = ref
+        self.lookups = 1
+
+
+Name = tuple[int, bytes, LowerRef | None]
 """A name in a listing: its offset, and where the lower has it, if it is the lower's."""
 
 
@@ -210,9 +227,11 @@ class Nodes:
         """Only the top."""
         self.root = Folder(ROOT, None, b"", True)
         self.root.lookups = 1
-        self.by_ino: dict[int, Node] = {ROOT: self.root}
+        self.by_ino: dict[int, Node | Listed] = {ROOT: self.root}
         self.by_real: dict[int, File] = {}
         self.held: Holding | None = None
+        self.shows: Callable[[Folder, bytes, LowerStat], bool] = lambda folder, name, low: False
+        """Whether the view shows this very lower file at a name of which no node is held."""
         self.salt = 0
         """Keeps the numbers of this process apart from those under which a predecessor's files may be forgotten yet."""
         self._passing: list[int] | None = None
@@ -234,9 +253,22 @@ class Nodes:
     def get(self, ino: int) -> Node:
         """The node of a number; OSError(ESTALE) if nobody holds it."""
         try:
-            return self.by_ino[ino]
+            node = self.by_ino[ino]
         except KeyError:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+        return self._grown(ino, node, True) if isinstance(node, Listed) else node
+
+    def _grown(self, ino: int, listed: Listed, look: bool) -> File:
+        """The node of what was listed; without its name if that leads elsewhere by now, or if nobody is to look."""
+        low, name = listed.lower.stat(listed.ref), listed.lower.name(listed.ref)
+        node = File(ino, listed.folder, name, low, 0, ino ^ self.salt)
+        node.lookups = listed.lookups
+        self.by_ino[ino] = node
+        if look and self.shows(listed.folder, name, low):
+            listed.folder.children[name] = node
+        else:
+            node.gone = True
+        return node
 
     def folder(self, ino: int) -> Folder:
         """The folder of a number."""
@@ -276,6 +308,8 @@ class Nodes:
         """A lower file that was just found; the same node as before if somebody still holds this very version."""
         ino = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
         held = self.by_ino.get(ino ^ self.salt)
+        if isinstance(held, Listed):
+            held = self._grown(ino ^ self.salt, held, False)
         if isinstance(held, File) and held.low == low and held.gone and held.name == name and held.parent is parent:
             held.gone = False
             node = held
@@ -284,6 +318,18 @@ class Nodes:
             node = self.by_ino[ino] = File(ino, parent, name, low, 0, number)
         parent.children[name] = node
         return node
+
+    def add_listed(self, parent: Folder, name: bytes, lower: Lower, ref: LowerRef, low: LowerStat) -> int | None:
+        """Hold a lower file that is being listed; the number that it shows, None if that number is not free for it."""
+        number = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
+        held = self.by_ino.get(number ^ self.salt)
+        if held is None:
+            self.by_ino[number ^ self.salt] = Listed(parent, lower, ref)
+        elif isinstance(held, Listed) and held.folder is parent and held.lower is lower and held.ref == ref:
+            held.lookups += 1
+        else:
+            return None
+        return number
 
     def add_upper(self, parent: Folder, name: bytes, real: int) -> File:
         """An upper file that was just found, or another name of one that is held."""
@@ -323,6 +369,10 @@ class Nodes:
         if node is None:
             return None
         node.lookups -= count
+        if isinstance(node, Listed):
+            if node.lookups <= 0:
+                del self.by_ino[ino]
+            return None
         if node.lookups > 0 or ino == ROOT or node.restored:
             return None
         if isinstance(node, Folder):

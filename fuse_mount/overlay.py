@@ -16,8 +16,8 @@ from hashlib import blake2b
 from itertools import islice
 
 from fuse_mount.layer import Layer
-from fuse_mount.lower import Lower, LowerRef
-from fuse_mount.nodes import Attr, File, Folder, Listed, Node, Nodes
+from fuse_mount.lower import Lower, LowerRef, LowerStat
+from fuse_mount.nodes import Attr, File, Folder, Name, Node, Nodes
 from fuse_mount.record_log import RecordLog
 from fuse_mount.upper import Upper
 
@@ -43,6 +43,7 @@ class Overlay:
         self.log = log
         self.owner = owner
         self.nodes = Nodes()
+        self.nodes.shows = self._shows
         self.lock = threading.RLock()
         self.epoch = 0
         """Counts whatever can change which lower folder lies below a folder."""
@@ -180,23 +181,16 @@ class Overlay:
             if node.became is not None:
                 # Who has it open reads what it was.
                 return self.attr(node.became)._replace(ino=node.number, size=low.size, blocks=(low.size + 511) >> 9)
-            return Attr(
-                node.number,
-                low.mode,
-                0 if node.gone else 1,
-                low.uid if low.uid >= 0 else self.owner.uid,
-                low.gid if low.gid >= 0 else self.owner.gid,
-                low.rdev,
-                low.size,
-                (low.size + 511) >> 9,
-                low.mtime_ns,
-                low.mtime_ns,
-                low.mtime_ns,
-            )
+            return self._lower_attr(node.number, low, 0 if node.gone else 1)
         found = os.fstat(node.fd) if node.fd >= 0 else node.last if node.gone else self.upper.stat(node.path())
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return _attr(node.number, found, found.st_nlink - node.orphan)
+
+    def _lower_attr(self, number: int, low: LowerStat, links: int) -> Attr:
+        uid, gid = self.owner_of(low.uid, low.gid)
+        blocks, when = (low.size + 511) >> 9, low.mtime_ns
+        return Attr(number, low.mode, links, uid, gid, low.rdev, low.size, blocks, when, when, when)
 
     def _folder_attr(self, node: Folder) -> Attr:
         if node.gone:
@@ -244,11 +238,32 @@ class Overlay:
             out.update((name, None) for name, _ in self.upper.names(folder.path()))
         return out
 
+    def hold_listed(self, folder: Folder, name: bytes, ref: LowerRef) -> Attr | None:
+        """Hold a lower file that a listing just found, as cheaply as can be; None if it takes a node."""
+        if folder.listed_in != self.epoch or folder.gone or name in folder.children:
+            return None
+        low = self.lower.stat(ref)
+        if stat.S_ISDIR(low.mode):
+            return None
+        number = self.nodes.add_listed(folder, name, self.lower, ref, low)
+        return None if number is None else self._lower_attr(number, low, 1)
+
+    def _shows(self, folder: Folder, name: bytes, low: LowerStat) -> bool:
+        if folder.gone or name in folder.children or self.nodes.by_ino.get(folder.ino) is not folder:
+            return False
+        path = folder.path_of(name)
+        if path in self.layer.hidden or path in self.layer.redirects:
+            return False
+        if folder.upper and self.upper.stat(path) is not None:
+            return False
+        ref = self.below(folder, name)
+        return ref is not None and self.lower.stat(ref) == low
+
     def names(self, folder: Folder) -> set[bytes]:
         """All names that the view shows in a folder."""
         return set(self.entries(folder))
 
-    def list(self, folder: Folder, offset: int) -> Iterator[Listed]:
+    def list(self, folder: Folder, offset: int) -> Iterator[Name]:
         """Names after an offset, each with its own.  Names that vanish meanwhile may still be listed.
 
         A name's offset is a hash of it, so that it survives whatever happens to its neighbours.
@@ -414,7 +429,7 @@ def _attr(ino: int, found: os.stat_result, links: int) -> Attr:
     )
 
 
-def _offset_of(listed: Listed) -> int:
+def _offset_of(listed: Name) -> int:
     return listed[0]
 
 

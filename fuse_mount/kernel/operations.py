@@ -332,6 +332,13 @@ class KernelOperations:
             need = p.aligned(p.DIRENT.size + len(name)) + (p.ENTRY_OUT.size if plus else 0)
             if need > room:
                 break
+            listed = self.overlay.hold_listed(folder, name, ref) if plus and ref is not None else None
+            if listed is not None:
+                ino = listed.ino ^ self.overlay.nodes.salt
+                parts.append(p.ENTRY_OUT.pack(ino, 0, FOREVER, FOREVER, 0, 0, *_packed(listed)))
+                parts.append(_dirent(listed.ino, cookie, name, listed.mode))
+                room -= need
+                continue
             node = self.overlay.lookup(folder, name, ref)
             if node is None:
                 continue

@@ -367,7 +367,7 @@ def test_random_stories_of_a_file(student: Mounted, store: Store, layer: str, si
     known: dict[Path, bytes] = {}
     told = 0
     with switching(student, commits):
-        while time.monotonic() < until and told < FILES:
+        while told < 4 or (time.monotonic() < until and told < FILES):
             path = student.path(names[told] if names else f"own{told}")
             if not names:
                 path.write_bytes(first)
@@ -379,7 +379,6 @@ def test_random_stories_of_a_file(student: Mounted, store: Store, layer: str, si
     student.restart()
     for path, wanted in known.items():
         assert path.read_bytes() == wanted, f"{path.name} is another one after a restart"
-    assert told > 3
 
 
 def test_the_stories_hold_on_a_disk(tmp_path: Path) -> None:
