@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
+from fuse_mount.listed import ListedFiles
 from fuse_mount.lower import Lower, LowerRef, LowerStat
 
 ROOT = 1
@@ -158,23 +159,6 @@ class File:
 
 Node = Folder | File
 
-
-class Listed:
-    """A lower file that the kernel knows from a listing and nobody has asked for: all that must be kept of it.
-
-    After a walk through a course these are most of what is held; the first request makes it a `File`.
-    """
-
-    __slots__ = ("folder", "lookups", "lower", "ref")
-
-    def __init__(self, folder: Folder, lower: Lower, ref: LowerRef) -> None:
-        """Listed once, in a folder of the view whose lower may be switched later."""
-        self.folder = folder
-        self.lower = lower
-        self.ref = ref
-        self.lookups = 1
-
-
 Name = tuple[int, bytes, LowerRef | None]
 """A name in a listing: its offset, and where the lower has it, if it is the lower's."""
 
@@ -227,7 +211,9 @@ class Nodes:
         """Only the top."""
         self.root = Folder(ROOT, None, b"", True)
         self.root.lookups = 1
-        self.by_ino: dict[int, Node | Listed] = {ROOT: self.root}
+        self.by_ino: dict[int, Node] = {ROOT: self.root}
+        self.listed = ListedFiles()
+        """What the kernel knows besides; a number is in one of both."""
         self.by_real: dict[int, File] = {}
         self.held: Holding | None = None
         self.shows: Callable[[Folder, bytes, LowerStat], bool] = lambda folder, name, low: False
@@ -253,13 +239,18 @@ class Nodes:
     def get(self, ino: int) -> Node:
         """The node of a number; OSError(ESTALE) if nobody holds it."""
         try:
-            node = self.by_ino[ino]
+            return self.by_ino[ino]
         except KeyError:
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
-        return self._grown(ino, node, True) if isinstance(node, Listed) else node
+            node = self._grown(ino, True)
+            if node is None:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+            return node
 
-    def _grown(self, ino: int, listed: Listed, look: bool) -> File:
+    def _grown(self, ino: int, look: bool) -> File | None:
         """The node of what was listed; without its name if that leads elsewhere by now, or if nobody is to look."""
+        listed = self.listed.take(ino)
+        if listed is None:
+            return None
         low, name = listed.lower.stat(listed.ref), listed.lower.name(listed.ref)
         node = File(ino, listed.folder, name, low, 0, ino ^ self.salt)
         node.lookups = listed.lookups
@@ -307,9 +298,7 @@ class Nodes:
     def add_lower(self, parent: Folder, name: bytes, low: LowerStat) -> File:
         """A lower file that was just found; the same node as before if somebody still holds this very version."""
         ino = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
-        held = self.by_ino.get(ino ^ self.salt)
-        if isinstance(held, Listed):
-            held = self._grown(ino ^ self.salt, held, False)
+        held = self.by_ino.get(ino ^ self.salt) or self._grown(ino ^ self.salt, False)
         if isinstance(held, File) and held.low == low and held.gone and held.name == name and held.parent is parent:
             held.gone = False
             node = held
@@ -322,14 +311,8 @@ class Nodes:
     def add_listed(self, parent: Folder, name: bytes, lower: Lower, ref: LowerRef, low: LowerStat) -> int | None:
         """Hold a lower file that is being listed; the number that it shows, None if that number is not free for it."""
         number = _number(b"f%o" % low.mode, parent.path_of(name), low.version)
-        held = self.by_ino.get(number ^ self.salt)
-        if held is None:
-            self.by_ino[number ^ self.salt] = Listed(parent, lower, ref)
-        elif isinstance(held, Listed) and held.folder is parent and held.lower is lower and held.ref == ref:
-            held.lookups += 1
-        else:
-            return None
-        return number
+        ino = number ^ self.salt
+        return number if ino not in self.by_ino and self.listed.add(ino, parent, lower, ref) else None
 
     def add_upper(self, parent: Folder, name: bytes, real: int) -> File:
         """An upper file that was just found, or another name of one that is held."""
@@ -367,12 +350,9 @@ class Nodes:
         """The kernel lets go of some look-ups; returns a file that nobody holds any more."""
         node = self.by_ino.get(ino)
         if node is None:
+            self.listed.forget(ino, count)
             return None
         node.lookups -= count
-        if isinstance(node, Listed):
-            if node.lookups <= 0:
-                del self.by_ino[ino]
-            return None
         if node.lookups > 0 or ino == ROOT or node.restored:
             return None
         if isinstance(node, Folder):
@@ -406,7 +386,7 @@ class Nodes:
             node = node.parent
 
     def _new(self, ino: int) -> int:
-        while ino in self.by_ino:
+        while ino in self.by_ino or ino in self.listed:
             ino += 1
         if self._passing is not None:
             self._passing.append(ino)

@@ -5,6 +5,8 @@ import stat
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_commits import BareView, Hands, Store, link
 from mounted import Mounted
 
@@ -13,10 +15,36 @@ from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.protocol import Op
 from fuse_mount.kernel.session import Request
+from fuse_mount.listed import FlatTable
 from fuse_mount.nodes import ROOT, File
 from syncd.view import Update
 
 COURSE = {"a": b"one", "lab/b": b"two", "lab/c": b"three", "link": link(b"a")}
+
+
+@given(st.lists(st.tuples(st.sampled_from([n << 8 for n in range(1, 40)] + list(range(250, 300))), st.booleans())))
+def test_a_flat_table_is_as_good_as_a_dict(steps: list[tuple[int, bool]]) -> None:
+    table, known = FlatTable(), dict[int, int]()
+    for n, (key, put) in enumerate(steps, 1):
+        if put:
+            table.put(key, n)
+            known[key] = n
+        else:
+            table.remove(key)
+            known.pop(key, None)
+        assert len(table) == len(known) and table.get(key) == known.get(key, 0)
+    assert {key: table.get(key) for key in table} == known
+
+
+def test_a_flat_table_grows_and_shrinks() -> None:
+    table = FlatTable()
+    for key in range(1, 5000):
+        table.put(key * 37, key)
+    assert all(table.get(key * 37) == key for key in range(1, 5000)) and table.get(36) == 0
+    for key in range(1, 5000):
+        table.remove(key * 37)
+        assert table.get(5000 * 37 - 37) == (4999 if key < 4999 else 0)
+    assert len(table) == 0 and not list(table)
 
 
 class Kernel:
@@ -60,9 +88,9 @@ def kernel(view: BareView, store: Store) -> Kernel:
 def test_a_walk_makes_no_nodes_of_files_and_forgetting_it_leaves_nothing(kernel: Kernel) -> None:
     for _ in range(2):
         kernel.list(kernel.list(ROOT)[b"lab"])
-    assert len(kernel.overlay.nodes.by_ino) == 6 and kernel.files() == 0
+    assert len(kernel.overlay.nodes.listed) == 4 and kernel.files() == 0
     kernel.forget()
-    assert len(kernel.overlay.nodes.by_ino) == 1
+    assert len(kernel.overlay.nodes.by_ino) == 1 and len(kernel.overlay.nodes.listed) == 0
 
 
 def test_a_listed_file_keeps_its_number_when_it_is_looked_up_or_opened(kernel: Kernel) -> None:
@@ -76,7 +104,7 @@ def test_a_listed_file_keeps_its_number_when_it_is_looked_up_or_opened(kernel: K
     kernel.ask(Op.RELEASE, listed[b"c"], p.RELEASE_IN.pack(0, os.O_RDONLY, 0, 0))
     assert kernel.list(lab) == listed
     kernel.forget()
-    assert len(kernel.overlay.nodes.by_ino) == 1
+    assert len(kernel.overlay.nodes.by_ino) == 1 and len(kernel.overlay.nodes.listed) == 0
 
 
 def test_a_listed_file_whose_name_leads_elsewhere_by_now_has_none(
