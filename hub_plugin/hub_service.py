@@ -80,7 +80,7 @@ def make_hub_app(
     settings: Settings, hub: Hub, database: Database, watcher: Watcher, agents: Agents, node: Node | None = None
 ) -> web.Application:
     """The service; it closes what it was given when it ends.  `node` is told of webhooks."""
-    from hub_plugin import admin_handlers, class_handlers, link_handlers, my_handlers
+    from hub_plugin import admin_handlers, api_handlers, class_handlers, link_handlers, my_handlers
 
     pages = Pages()
     app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_BODY)
@@ -109,6 +109,7 @@ def make_hub_app(
     my_handlers.add_routes(app, prefix)
     class_handlers.add_routes(app, prefix)
     admin_handlers.add_routes(app, prefix)
+    api_handlers.add_routes(app, prefix)
     link_handlers.add_routes(app, prefix, hub.address.base_url)
     return app
 
@@ -221,6 +222,10 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPMethodNotAllowed as error:
         answer = message(request, 405, words.ONLY_GET)
         answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+    except web.HTTPTooManyRequests as error:
+        answer = message(request, 429, words.TOO_MANY)
+        answer.headers["Retry-After"] = error.headers.get("Retry-After", "60")
         return answer
     except web.HTTPException:
         raise

@@ -354,6 +354,8 @@ NO_DELIVERIES = "No webhook has come yet; each course's page says how to set one
 WHAT_CAME = "What came of it"
 WHEN = "When"
 REPLAY = "Deliver again"
+API_TOKEN = "What changes something needs a token of the hub: send it as “Authorization: token ...”."
+API_JSON = "The request must be a JSON object."
 ONLY_ADMINS = "This page is for those who run the hub."
 
 AGENT_AWAY = "Your folder is kept up to date only while your server runs; start it and try again."

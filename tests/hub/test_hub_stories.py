@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +221,41 @@ def test_webhooks_of_all_hosts_are_taken_and_logged(town: Town) -> None:
     assert office.post(f"{office.pages}admin/replay", delivery=again[1]).status == 403
     done = office.post(f"{office.pages}admin/replay", delivery=again[1], form_token=listed.form_token)
     assert done.status == 200 and "Delivered once more" in done.text
+
+
+def test_programs_use_the_api_with_a_token(town: Town) -> None:
+    ada = town.person("ada")
+    token = {"Authorization": f"token {ada.api('POST', 'users/ada/tokens', {'note': 'mine'})['token']}"}
+    api = f"{ada.pages}api/v1"
+    described = json.loads(ada.get(f"{api}/openapi.json").text)
+    assert described["openapi"] == "3.1.0" and "/courses/{course}/restore" in described["paths"]
+    me = json.loads(ada.get(f"{api}/me", **token).text)
+    assert (me["name"], me["admin"]) == ("ada", False)
+    assert [(course["name"], course["role"]) for course in me["courses"]] == [("textbook", "student")]
+    assert ada.get(f"{api}/courses/textbook", **token).status == 403
+    assert ada.send(f"{api}/courses/textbook/restore", b'{"path": "../x"}', **token).status == 400
+    assert ada.send(f"{api}/courses/textbook/restore", b"[]", **token).status == 400
+    away = ada.send(f"{api}/courses/textbook/update", b"", **token)
+    assert (away.status, "only while your server runs" in away.text) == (503, True)
+    assert ada.get(f"{api}/me").status == 401
+    assert ada.send(f"{api}/courses/textbook/update", b"").status == 401
+    kim = {"Authorization": f"token {ada.api('POST', 'users/kim/tokens', {'note': 'hers'})['token']}"}
+    seen = json.loads(ada.get(f"{api}/courses/textbook", **kim).text)
+    assert {student["user"] for student in seen["students"]} <= {"ada", "ben"}
+    statuses = {ada.send(f"{api}/courses/textbook/update", b"", **token).status for _ in range(40)}
+    assert statuses == {503, 429}
+
+
+def test_a_server_starts_and_links_work_while_sync_is_broken(town: Town) -> None:
+    """The last story: the node is gone after it."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"syncd\0node\0--config\0{town.folder}" in command.read_text():
+                os.kill(int(command.parent.name), signal.SIGKILL)
+    ben = town.person("ben").log_in()
+    until(lambda: "New versions can&#39;t be brought just now" in ben.get(ben.pages).text)
+    started(ben)
+    assert float((town.folder / "took-ben").read_text()) < 7
+    assert "Welcome to the textbook." in contents(town, "ben", "textbook/README.md")
+    assert ben.where(f"{ben.pages}open/textbook/README.md").endswith("/hub/user-redirect/lab/tree/textbook/README.md")
+    ben.api("DELETE", "users/ben/server")
