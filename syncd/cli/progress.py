@@ -1,49 +1,19 @@
-"""Progress of long work in a terminal: a bar, sizes, time left; nothing where no terminal is."""
+"""Progress of long work: bars in a terminal, nothing where none is."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-from rich.text import Text
-
-from syncd.core.progress import Progress, Told, nobody
-
-
-class _Size(ProgressColumn):
-    """The bytes so far, where they are known."""
-
-    def render(self, task: Task) -> Text:
-        size = task.fields.get("size")
-        return Text("" if size is None else decimal(size), style="dim")
+from syncd.core.progress import Told, nobody
 
 
 @contextmanager
 def progress_bars(quiet: bool = False) -> Iterator[Told]:
     """What long work tells of itself, as one bar for each part of it, on stderr."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield nobody
         return
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Size(),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-    known: dict[str, TaskID] = {}
+    from syncd.cli.bars import bars_on_stderr
 
-    def told(progress: Progress) -> None:
-        if progress.what not in known:
-            for other in known.values():
-                bars.update(other, visible=False)
-            known[progress.what] = bars.add_task(progress.what, total=progress.total)
-        bars.update(known[progress.what], completed=progress.done, total=progress.total, size=progress.size)
-
-    with bars:
+    with bars_on_stderr() as told:
         yield told

@@ -171,21 +171,16 @@ async def test_what_only_a_person_can_mend_is_said(course: Person, server: GitSe
     assert status == 3 and "list of folders" in found["settings"][0]["sentence"]
 
 
-async def test_a_second_publisher_is_said(course: Person) -> None:
-    course.publish()
-    await course.until_published()
-    other = Person.__new__(Person)
-    other.__dict__ |= course.__dict__ | {"state": course.home / "second", "_running": []}
-    other.env = course.env | {"SYNCD_STATE": str(other.state)}
-    shutil.copytree(course.state, other.state)
-    (other.state / "control.json").unlink()
-    _, found = await examined(other)
-    assert "is synced already by process" in found["publisher"][0]["sentence"]
-
-
-async def test_a_publisher_that_does_not_answer_is_said(course: Person) -> None:
+async def test_a_second_publisher_and_one_that_does_not_answer_are_said(course: Person) -> None:
     process = course.publish()
     await course.until_published()
+    (course.home / "second").mkdir(mode=0o700)
+    for name in ("folders.json", "tokens.json"):
+        shutil.copy(course.state / name, course.home / "second" / name)
+    first, course.env["SYNCD_STATE"] = course.env["SYNCD_STATE"], str(course.home / "second")
+    _, found = await examined(course)
+    assert f"is synced already by process {process.pid}" in found["publisher"][0]["sentence"]
+    course.env["SYNCD_STATE"] = first
     (course.state / "control.json").unlink()
     status, found = await examined(course)
     assert status == 3 and f"process {process.pid}" in found["publisher"][0]["sentence"]
