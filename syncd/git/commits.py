@@ -19,7 +19,8 @@ from pygit2.enums import ObjectType
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.core.progress import Progress, Told, nobody
-from syncd.git.pack import BLOB, TREE, Bulk, object_id
+from syncd.git import loose
+from syncd.git.pack import BLOB, COMMIT, TREE, Bulk, object_id
 from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
 
 pygit2.settings.enable_fsync_gitdir(True)
@@ -68,6 +69,7 @@ class History:
         self.path = path
         self._inside = tuple(_bytes(subfolder).split(b"/")) if subfolder else ()
         self._bulk: Bulk | None = None
+        self._held: dict[str, tuple[int, bytes]] | None = None
         self._stored = 0
         self.told: Told = nobody
         """Hears of each content that is stored."""
@@ -106,6 +108,7 @@ class History:
 
     def set_head(self, branch: str, commit: CommitId) -> None:
         """Move the branch."""
+        self._write_held()
         with self._writing():
             self._repo.references.create(f"refs/heads/{branch}", commit, force=True)
 
@@ -185,6 +188,24 @@ class History:
             for kind, content in bulk.finish():
                 self._put(kind, content)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is stored within becomes durable at once, before the branch moves or at the end.  Only for a few."""
+        self._held = {}
+        try:
+            yield
+        finally:
+            try:
+                self._write_held()
+            finally:
+                self._held = None
+
+    def _write_held(self) -> None:
+        if self._held:
+            held, self._held = self._held, {}
+            with self._writing():
+                loose.write(self.path, ((oid, kind, content) for oid, (kind, content) in held.items()))
+
     def _put(self, kind: int, content: bytes) -> str:
         with self._writing():
             if self._bulk is not None:
@@ -192,28 +213,45 @@ class History:
                 if oid not in self._bulk and oid not in self._repo:
                     self._bulk.add(kind, oid, content)
                 return oid
+            if self._held is not None:
+                oid = object_id(kind, content)
+                if oid not in self._repo:
+                    self._held[oid] = (kind, content)
+                return oid
             if kind == BLOB:
                 return str(self._repo.create_blob(content))
             return str(self._repo.odb.write(ObjectType.TREE, content))
 
     def has(self, oid: BlobId | CommitId) -> bool:
         """Whether an object is here."""
-        return (self._bulk is not None and oid in self._bulk) or oid in self._repo
+        return (
+            (self._bulk is not None and oid in self._bulk) or self._held_content(oid) is not None or oid in self._repo
+        )
+
+    def _held_content(self, oid: str) -> bytes | None:
+        return self._held[oid][1] if self._held and oid in self._held else None
 
     def size(self, blob: BlobId) -> int:
         """A content's size, without reading all of it."""
+        if (held := self._held_content(blob)) is not None:
+            return len(held)
         found = self._repo[blob]
         assert isinstance(found, pygit2.Blob)
         return int(found.size)
 
     def read(self, blob: BlobId) -> bytes:
         """A content.  KeyError if it is not here."""
+        if (held := self._held_content(blob)) is not None:
+            return held
         found = self._repo[blob]
         assert isinstance(found, pygit2.Blob)
         return bytes(found.data)
 
     def copy(self, blob: BlobId, out: BinaryIO) -> None:
         """Write a content into a file."""
+        if (held := self._held_content(blob)) is not None:
+            out.write(held)
+            return
         found = self._repo[blob]
         assert isinstance(found, pygit2.Blob)
         out.write(memoryview(found))
@@ -253,7 +291,9 @@ class History:
         """What one tree object holds; nothing for None."""
         if tree is None:
             return {}
-        _, data = self._repo.odb.read(tree.hex())
+        data = self._held_content(tree.hex())
+        if data is None:
+            _, data = self._repo.odb.read(tree.hex())
         return parse_tree(data)
 
     def item(self, commit: CommitId | None, path: str) -> Item | None:
@@ -383,6 +423,8 @@ class History:
         oid = self._repo.odb.write(ObjectType.TREE, b"") if tree is None else pygit2.Oid(raw=tree)
         by = self._signature(author, time.time() if when is None else when)
         text = message.encode("utf-8", "replace").decode()
+        if self._held is not None and tree is not None:
+            return CommitId(self._put(COMMIT, _commit_object(tree, parents, by, text)))
         with self._writing():
             return CommitId(str(self._repo.create_commit(None, by, by, text, oid, list(parents))))
 
@@ -445,6 +487,13 @@ class History:
         else:
             return newest.time
         return at.time
+
+
+def _commit_object(tree: bytes, parents: Sequence[CommitId], by: pygit2.Signature, text: str) -> bytes:
+    sign, minutes = "-" if by.offset < 0 else "+", abs(by.offset)
+    who = f"{by.name} <{by.email}> {by.time} {sign}{minutes // 60:02}{minutes % 60:02}"
+    lines = [f"tree {tree.hex()}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}"]
+    return "\n".join([*lines, "", text]).encode()
 
 
 class _Joined(RawIOBase):

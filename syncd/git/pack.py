@@ -10,8 +10,8 @@ import struct
 import zlib
 from pathlib import Path
 
-BLOB, TREE = 3, 2
-_KINDS = {BLOB: b"blob", TREE: b"tree"}
+BLOB, TREE, COMMIT = 3, 2, 1
+_KINDS = {BLOB: b"blob", TREE: b"tree", COMMIT: b"commit"}
 _PIECE = 1 << 20
 _LEVEL = 1
 _FAR = 1 << 31
@@ -21,8 +21,12 @@ _FEW, _LITTLE = 32, 8 << 20
 
 def object_id(kind: int, content: bytes) -> str:
     """Git's id of an object."""
-    head = b"%s %d\0" % (_KINDS[kind], len(content))
-    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+    return hashlib.sha1(head_of(kind, len(content)) + content, usedforsecurity=False).hexdigest()
+
+
+def head_of(kind: int, size: int) -> bytes:
+    """What stands before an object's content where it is hashed, and in a file of its own."""
+    return b"%s %d\0" % (_KINDS[kind], size)
 
 
 class PackWriter:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
 
 _TRIES = 20
+_FEW = range(1, 5)
+"""Paths of a save whose objects are made durable together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Local:
     def take_up(self, due: Due, *, agreed: bool = False) -> TakenUp:
         """Look at what is due and commit it.  Held if too much vanished, unless the person has `agreed`."""
         untouched, self._untouched = self._untouched, None
-        with self.here as here:
+        with self.here as here, here.history.together() if len(due.paths) in _FEW else nullcontext():
             if due.everything:
                 looked = look_everywhere(here, due.impatient, untouched)
             else:

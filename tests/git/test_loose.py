@@ -1,0 +1,76 @@
+"""A save's objects are written together: git finds them whole, and a failure leaves nothing half."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from syncd.core.entry import Entry, Mode, RelPath
+from syncd.git import loose
+from syncd.git.commits import Author, History
+from syncd.git.trees import item_of
+
+IDA = Author("Ida Ödegård", "ida@example.org")
+
+
+def git(history: History, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(history.path), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def save(history: History, content: bytes) -> None:
+    with history.together():
+        entry = Entry(history.store_bytes(content), Mode.FILE)
+        assert history.read(entry.blob) == content and history.has(entry.blob), "readable before it is on disk"
+        with history.bulk():
+            tree = history.edited(history.tree_id(history.head("main")), {RelPath("a/b/ü.txt"): item_of(entry)})
+        head = history.head("main")
+        made = history.commit([head] if head else [], tree, IDA, "Update ü.txt\n\nIn words", 1_700_000_000.5)
+        assert not os.path.exists(history.path / "objects" / made[:2] / made[2:])
+        history.set_head("main", made)
+
+
+def test_git_reads_what_was_written_together(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.git")
+    for content in (b"one\n", b"two\n", b""):
+        save(history, content)
+    git(history, "fsck", "--strict")
+    assert (
+        git(history, "log", "--format=%an <%ae> %at %B", "main").count("Ida Ödegård <ida@example.org> 1700000000") == 3
+    )
+    assert git(history, "show", "main~1:a/b/ü.txt") == "two\n"
+    assert not list(history.path.rglob("tmp_object_*"))
+
+
+def test_the_same_commit_is_made_as_by_libgit2(tmp_path: Path) -> None:
+    ids = []
+    for way in ("alone", "together"):
+        history = History(tmp_path / way)
+        tree = history.edited(None, {RelPath("a"): item_of(Entry(history.store_bytes(b"x"), Mode.EXECUTABLE))})
+        if way == "together":
+            with history.together():
+                ids.append(history.commit([], tree, Author("<A>\n", "a@b"), "Wörds\n", 1_600_000_000))
+        else:
+            ids.append(history.commit([], tree, Author("<A>\n", "a@b"), "Wörds\n", 1_600_000_000))
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_fails_leaves_no_object_and_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    history = History(tmp_path / "history.git")
+    save(history, b"one\n")
+    before, objects = history.head("main"), git(history, "count-objects")
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loose.os, call, fails)
+        with pytest.raises(Exception, match="disk is full"):
+            save(history, b"two\n")
+    assert history.head("main") == before and git(history, "count-objects") == objects
+    save(history, b"two\n")
+    assert git(history, "show", "main:a/b/ü.txt") == "two\n"
