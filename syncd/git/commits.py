@@ -8,8 +8,6 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +18,10 @@ from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.core.progress import Progress, Told, nobody
 from syncd.git import loose
+from syncd.git.commit import Author as Author
+from syncd.git.commit import Commit as Commit
+from syncd.git.commit import commit_object
+from syncd.git.joined import Joined
 from syncd.git.pack import BLOB, COMMIT, TREE, Bulk, object_id
 from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
 
@@ -37,25 +39,6 @@ _LEFTOVERS = (
     "objects/pack/pack_git2_*",
     "objects/pack/tmp_*",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who made a commit, as git writes it."""
-
-    name: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One commit, without its tree.  `time` is in seconds since 1970."""
-
-    id: CommitId
-    parents: tuple[CommitId, ...]
-    author: Author
-    time: int
-    message: str
 
 
 class History:
@@ -161,7 +144,7 @@ class History:
         if len(start) <= _SMALL:
             return self.store_bytes(start)
         with self._writing():
-            return BlobId(str(self._repo.create_blob_fromiobase(_Joined(start, source))))
+            return BlobId(str(self._repo.create_blob_fromiobase(Joined(start, source))))
 
     def store_bytes(self, content: bytes) -> BlobId:
         """Keep a content that is in memory; its id."""
@@ -424,7 +407,7 @@ class History:
         by = self._signature(author, time.time() if when is None else when)
         text = message.encode("utf-8", "replace").decode()
         if self._held is not None and tree is not None:
-            return CommitId(self._put(COMMIT, _commit_object(tree, parents, by, text)))
+            return CommitId(self._put(COMMIT, commit_object(tree, parents, by, text)))
         with self._writing():
             return CommitId(str(self._repo.create_commit(None, by, by, text, oid, list(parents))))
 
@@ -487,26 +470,6 @@ class History:
         else:
             return newest.time
         return at.time
-
-
-def _commit_object(tree: bytes, parents: Sequence[CommitId], by: pygit2.Signature, text: str) -> bytes:
-    sign, minutes = "-" if by.offset < 0 else "+", abs(by.offset)
-    who = f"{by.name} <{by.email}> {by.time} {sign}{minutes // 60:02}{minutes % 60:02}"
-    lines = [f"tree {tree.hex()}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}"]
-    return "\n".join([*lines, "", text]).encode()
-
-
-class _Joined(RawIOBase):
-    """What was read already, and the rest, as one stream."""
-
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        self._start, self._rest = BytesIO(start), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._start.read(size) or self._rest.read(size)
 
 
 def is_branch_name(name: str) -> bool:
