@@ -360,6 +360,8 @@ async def test_every_page_is_accessible_and_fits_at_both_widths_and_in_the_dark(
             for width, dark in [(1280, False), (390, True)]:
                 browser.window(width, dark=dark)
                 assert browser.fits(), (page, width)
+                rows = "new Set([...document.querySelectorAll('.parts li')].map(one => one.offsetTop)).size"
+                assert browser.js(f"return {rows}") <= 1
                 found = axe.run(browser.driver)["violations"]
                 assert not found, (page, width, [(each["id"], each["nodes"][0]["html"]) for each in found])
 
