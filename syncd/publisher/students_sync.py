@@ -78,9 +78,12 @@ class StudentsSync:
     @property
     def pending(self) -> bool:
         """Whether something is under way to students at this moment."""
-        facts = self._facts
-        live = facts is not None and facts["way"] == "live" and facts["behind"] != 0
-        return live or any(plan.fired for plan in (self._plans.all() if self._plans else ()))
+        live = self._students is not None and self._students.way == "live" and self._now.head is not None
+        # What was counted for an earlier commit says nothing about this one.
+        facts = self._facts or {"source": None, "behind": None}
+        if live and (facts["behind"] != 0 or facts["source"] != self._now.head):
+            return True
+        return any(plan.fired for plan in (self._plans.all() if self._plans else ()))
 
     def report(self) -> Mapping[str, Any] | None:
         """The students' branch as the status shows it; None if students follow the folder's own branch."""
@@ -356,7 +359,7 @@ class StudentsSync:
         if line is self._line:
             self._left_out = self._projection.last.left_out if self._projection.last else {}
             self._counted = now
-            self._facts = {"way": line.students.way, "commit": line_head, "behind": behind}
+            self._facts = {"source": source, "commit": line_head, "behind": behind}
 
 
 def _made(line: StudentsLine, plan: Plan, present: CommitId | None) -> tuple[CommitId, Differences] | None:
