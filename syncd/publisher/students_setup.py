@@ -55,7 +55,10 @@ def set_students(state: Path, what: str, wish: Wish, token: str | None = None) -
         if students.way == "live"
         else f"what you choose goes there: syncd publish --folder {folder.path}"
     )
-    return f"Students of {folder.path} follow branch {students.branch} of {there.address} ({begun}); {how}."
+    said = f"Students of {folder.path} follow branch {students.branch} of {there.address} ({begun}); {how}."
+    if repository(students.remote) == repository(folder.remote):
+        said += " Who can read that repository can read your own branch, too: --remote gives students another one."
+    return said
 
 
 def end_students(state: Path, what: str) -> str:
