@@ -3,7 +3,7 @@
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,11 +55,14 @@ def _compared(at: Here, folder: Folder, here: Workspace) -> Iterator[Finding]:
         yield good(f"{folder.path} is just as its history says ({files(total)}).")
     elif report is not None and report["state"] == "up_to_date":
         yield problem(
-            f"{files(len(looked.edits))} in {folder.path} were not taken up ({_named(looked.edits)}), though the "
-            "publisher says that all is up to date: end it and start it again, which looks at everything."
+            f"{files(len(looked.edits))} in {folder.path} {_were(looked.edits)} not taken up ({_named(looked.edits)}), "
+            "though the publisher says that all is up to date: end it and start it again, which looks at everything."
         )
     else:
-        yield note(f"{files(len(looked.edits))} in {folder.path} wait to be published ({_named(looked.edits)}).")
+        yield note(
+            f"{files(len(looked.edits))} in {folder.path} still {_are(looked.edits)} to be published "
+            f"({_named(looked.edits)})."
+        )
     if looked.half:
         yield warning(f"Not completely written yet, so not published: {_named(looked.half)} in {folder.path}.")
     for why in list(looked.left_out.values())[:_NAMED]:
@@ -85,7 +88,9 @@ def _hostile(folder: Folder, here: Workspace, head: CommitId | None) -> Iterator
     """Invariant 8."""
     bad = [path for path, _ in here.history.files(here.history.tree_id(head)) if bad_name(path)]
     if bad:
-        yield note(f"{files(len(bad))} of the repository stay out of {folder.path} for their names: {_named(bad)}.")
+        yield note(
+            f"{files(len(bad))} of the repository {_are(bad)} left out of {folder.path} for the name: {_named(bad)}."
+        )
 
 
 def _spoiled(at: Here, folder: Folder, here: Workspace, head: CommitId | None) -> Iterator[Finding]:
@@ -99,8 +104,8 @@ def _spoiled(at: Here, folder: Folder, here: Workspace, head: CommitId | None) -
                 marked.append(path)
     if marked:
         yield warning(
-            f"{files(len(marked))} in {folder.path} hold the markers of a merge by git ({_named(marked)}): "
-            "open them and keep what you want."
+            f"{files(len(marked))} in {folder.path} {_are(marked)} left with the markers of a merge by git "
+            f"({_named(marked)}): open them and keep what you want."
         )
 
 
@@ -113,7 +118,7 @@ def _aside(at: Here, folder: Folder) -> Iterator[Workspace]:
         for kept in own.iterdir():
             if not kept.name.startswith(("history.git", "files.sqlite")):
                 (place / kept.name).symlink_to(kept)
-        here = Workspace(folder.path, place, folder.branch, _NOBODY)
+        here = Workspace(folder.path, place, folder.branch, _NOBODY, subfolder=folder.subfolder)
         try:
             (place / "history.git/objects/info").mkdir(exist_ok=True)
             (place / "history.git/objects/info/alternates").write_text(f"{own / 'history.git/objects'}\n")
@@ -127,12 +132,20 @@ def _aside(at: Here, folder: Folder) -> Iterator[Workspace]:
             here.close()
             raise
         here.close()
-        here = Workspace(folder.path, place, folder.branch, _NOBODY)
+        here = Workspace(folder.path, place, folder.branch, _NOBODY, subfolder=folder.subfolder)
         here.history.told = at.told
         try:
             yield here
         finally:
             here.close()
+
+
+def _are(paths: Sized) -> str:
+    return "is" if len(paths) == 1 else "are"
+
+
+def _were(paths: Sized) -> str:
+    return "was" if len(paths) == 1 else "were"
 
 
 def _named(paths: Iterable[str]) -> str:

@@ -153,7 +153,7 @@ async def test_what_only_a_person_can_mend_is_said(course: Person, server: GitSe
     assert status == 3
     assert "may read ada/course but not write to it. Give a better one: syncd login" in found["remote"][0]["sentence"]
     assert found["contents"][0]["sentence"].startswith("1 file in ")
-    assert found["contents"][0]["sentence"].endswith("wait to be published (“a.txt”).")
+    assert found["contents"][0]["sentence"].endswith("still is to be published (“a.txt”).")
     for path in course.folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (course.state / "settings.json").write_text("{")
@@ -196,9 +196,20 @@ async def test_what_a_publisher_missed_is_found(course: Person) -> None:
         content.flush()
         status, found = await examined(course)
     assert status == 3 and "1 file in" in found["contents"][0]["sentence"]
-    assert "a.txt" in found["contents"][0]["sentence"] and "not taken up" in found["contents"][0]["sentence"]
+    assert "a.txt" in found["contents"][0]["sentence"] and "was not taken up" in found["contents"][0]["sentence"]
 
 
 def mapped(path: Path) -> mmap.mmap:
     with open(path, "r+b") as file:
         return mmap.mmap(file.fileno(), 0)
+
+
+async def test_a_folder_that_is_part_of_a_repository_is_compared_with_that_part(
+    course: Person, server: GitServer
+) -> None:
+    part = course.home / "part"
+    (await course.does("add", part, server.url("ada/course"), "--subfolder", "labs")).check_returncode()
+    assert sorted(path.name for path in part.iterdir()) == ["1.ipynb", "2.txt"]
+    (part / "3.txt").write_text("3")
+    _, found = await examined(course)
+    assert [each["sentence"] for each in found["contents"]] == [f"1 file in {part} still is to be published (“3.txt”)."]
