@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
-from syncd.agent.journal import write_durably
 from syncd.blobs import Snapshot
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser
@@ -77,7 +76,10 @@ def kept_kind(state: Path) -> str | None:
 def keep_kind(state: Path, kind: str) -> None:
     """Remember the kind."""
     if kept_kind(state) != kind:
-        write_durably(state / "kind", kind.encode() + b"\n")
+        # Not flushed, as a class arrives at once: if the power takes it, it is chosen again in the same way.
+        aside = state / ".kind"
+        aside.write_text(kind + "\n")
+        aside.replace(state / "kind")
 
 
 @functools.cache
