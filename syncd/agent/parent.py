@@ -263,6 +263,7 @@ class Parent:
             self._records.drop(uid)
             return
         agent.ending = True
+        agent.shown.clear()
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(agent.pidfd, signal.SIGTERM)
 
@@ -305,7 +306,8 @@ class Parent:
                     self._end(agent.who.uid)
         for asker in list(self._askers):
             found = self._agents.get(asker.uid)
-            if found is None or asker.until <= now or found.shown.issuperset(found.courses):
+            is_there = found is not None and not found.ending and found.shown.issuperset(found.courses)
+            if found is None or asker.until <= now or is_there:
                 self._askers.remove(asker)
                 _tell(asker.peer, self._facts(found) if found else {"error": "The agent ended at once; see its log."})
         if now - self._looked >= _LOOK_S:

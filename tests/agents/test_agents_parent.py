@@ -208,11 +208,12 @@ async def test_node_broker_and_parent_are_restarted_and_nobody_notices(arrived: 
         node.start("node", "syncd", "node", "--config", node.root / "node.toml")
         push(hub, {**FIRST, "lab/a.txt": "two\n"})
         until(lambda: node.read(ADA, "ds8/lab/a.txt") == "two\n")
-        # An agent that dies while nobody watches is started again by the next parent.
+        # An agent that dies while nobody watches is started again by the next parent, with a new mount.
         node.stop("parent", signal.SIGKILL)
         os.kill(hub_pid := _agent_of(node, ADA), signal.SIGKILL)
         node.start_parent()
         until(lambda: hub.pid(ADA) not in (0, hub_pid))
+        hub.ask("ensure", ADA)
         assert node.read(ADA, "ds8/lab/a.txt") == "two\n"
 
     await told(arrived, story)
@@ -250,3 +251,16 @@ def test_a_record_is_one_process_for_ever(tmp_path: Path) -> None:
     assert list(records.all()) == []
     with pytest.raises(NeedsUser, match="root"):
         student("root")
+
+
+async def test_who_comes_back_while_the_agent_ends_is_told_of_the_next_one(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        for _ in range(5):
+            hub.ask("ensure", ADA)
+            before = hub.pid(ADA)
+            hub.ask("end", ADA)
+            found = hub.ask("ensure", ADA)
+            assert found["pid"] not in (0, before) and found["folders"][0]["state"] == "ready"
+            assert hub.node.read(ADA, "ds8/lab/a.txt") == "one\n"
+
+    await told(arrived, story)
