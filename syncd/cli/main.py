@@ -23,6 +23,8 @@ _COMMANDS = {
     "checkpoint": "syncd.cli.releases",
     "versions": "syncd.cli.versions",
     "restore": "syncd.cli.versions",
+    "allow": "syncd.cli.guards",
+    "disallow": "syncd.cli.guards",
     "log": "syncd.cli.log",
     "login": "syncd.cli.login",
     "logout": "syncd.cli.login",

@@ -83,7 +83,11 @@ def _show(found: dict[str, Any]) -> None:
             when = in_words(datetime.fromtimestamp(commit["time"], UTC), now)
             subject = printable(commit["message"].partition("\n")[0])
             console.print(Text(f"  {when:16}  {subject}", style="dim"))
-        for problem in (*folder.get("left_out", ()), *folder.get("warnings", ())):
+        for held in folder.get("left_out", ()):
+            console.print(Text(f"  {printable(held['sentence'])}"))
+            if held["command"]:
+                console.print(Text(f"    to publish it anyway: {printable(held['command'])}", style="dim"))
+        for problem in folder.get("warnings", ()):
             console.print(Text(f"  {printable(problem)}"))
     for view in found["views"]:
         console.print(_head(view["root"], view))

@@ -22,7 +22,7 @@ from syncd.folder.place import Meanwhile
 from syncd.folder.root import InTheWay
 from syncd.folder.scan import StatId
 from syncd.publisher.merge import Merge
-from syncd.publisher.workspace import Workspace, left_out
+from syncd.publisher.workspace import Workspace
 
 _FEW = 8
 
@@ -123,7 +123,7 @@ class _Bringing:
     def _prepare(self, path: RelPath, entry: Entry | None, *, durable: bool) -> place.Prepared | None:
         """Lay a content ready, or remove a file; None if nothing is left to do for the path."""
         here = self._here
-        observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
+        observed = observe_file(here.root, here.cache, path, here.history.store, here.left_out)
         file = observed.files.get(path)
         if file is None and not observed.knows(path):
             raise Meanwhile(path)

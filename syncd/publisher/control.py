@@ -20,6 +20,7 @@ from syncd.page.app import Page
 from syncd.publisher.asked import Asked
 from syncd.publisher.control_answers import UNKNOWN, body_of, path_of, say
 from syncd.publisher.conversation import Answer
+from syncd.publisher.guard_control import guard_routes
 from syncd.publisher.inside import Inside
 from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.release_control import release_routes
@@ -38,6 +39,7 @@ class Steered(Protocol):
     async def listing(self, path: RelPath) -> list[Listed]: ...  # noqa: D102
     async def log(self, path: RelPath | None, limit: int) -> list[Deed]: ...  # noqa: D102
     async def versions(self, path: RelPath) -> list[Past]: ...  # noqa: D102
+    def guards_of(self, path: RelPath) -> list[str]: ...  # noqa: D102
     async def restore(self, path: RelPath | None, version: str | None) -> str: ...  # noqa: D102
 
 
@@ -86,6 +88,7 @@ class Control:
             ]
         )
         app.add_routes(release_routes(self._state, self._folders))
+        app.add_routes(guard_routes(self._state, self._folders))
         app.add_subapp(self._page.prefix, self._page.app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from syncd.core.entry import CommitId, RelPath
+from syncd.core.entry import CommitId, RelPath, inside
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.progress import Progress
 from syncd.core.retry import Backoff
@@ -26,6 +26,7 @@ from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
 from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Paces, Rewritten
+from syncd.publisher.guarding import RULE_FILES
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import Surroundings
 from syncd.publisher.past import Deed, Listed, Past
@@ -127,8 +128,15 @@ class FolderSync:
 
     def follow(self, folder: Folder) -> None:
         """Go on with these settings."""
-        self.folder = folder
+        was, self.folder = self.folder, folder
         self.students.follow(folder)
+        if self._here is not None and (was.allowed, was.students) != (folder.allowed, folder.students):
+            self._here.guards.follow(folder.allowed, folder.students is not None)
+            self._look_again()
+
+    def guards_of(self, path: RelPath) -> list[str]:
+        """Which guards hold a file, or files in a folder, back now."""
+        return sorted({guard for held, guard in self._now.guarded.items() if held == path or inside(held, path)})
 
     # for `asked` and the students' side
 
@@ -181,6 +189,7 @@ class FolderSync:
         try:
             here = await self._disk.do(self._workspace)
             self._local, self._here = Local(here), here
+            here.guards.follow(self.folder.allowed, self.folder.students is not None)
             pace = self._paces.of(self._remote.address)
             self._conversation = Conversation(here, self._local, self._remote, pace)
             async with asyncio.TaskGroup() as loops:
@@ -287,6 +296,8 @@ class FolderSync:
         for path in paths:
             if not self._local.here.ignored(path, False):
                 self._settle.event(path, now)
+            if path.rpartition("/")[2] in RULE_FILES:
+                self._settle.rescan(now)  # what stayed out may come in, wherever it lies
 
     def _look_again(self) -> None:
         self._settle.rescan(time.monotonic() - 60)
@@ -335,7 +346,11 @@ class FolderSync:
         self._settle.whole(self._settle.half - looked.half if due.everything else due.paths - looked.half)
         self._settle.half_written(looked.half, now)
         self._now.waiting = self._settle.waiting
-        for kept, new in ((self._now.left_out, looked.left_out), (self._now.warnings, looked.warnings)):
+        for kept, new in (
+            (self._now.left_out, looked.left_out),
+            (self._now.warnings, looked.warnings),
+            (self._now.guarded, looked.guarded),
+        ):
             for path in list(kept):
                 if due.everything or path in due.paths:
                     del kept[path]

@@ -12,8 +12,9 @@ from syncd.core.names import windows_problem
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.observe import Observed, observe_file, walk
 from syncd.folder.root import InTheWay
+from syncd.publisher.guarding import LARGE, TOO_LARGE_END, large
 from syncd.publisher.untouched import Untouched
-from syncd.publisher.workspace import Workspace, left_out
+from syncd.publisher.workspace import Workspace
 
 _LARGEST_CHECKED = 50 << 20
 
@@ -26,6 +27,8 @@ class Looked:
     half: set[RelPath] = field(default_factory=set)
     left_out: dict[RelPath, str] = field(default_factory=dict)
     warnings: dict[RelPath, str] = field(default_factory=dict)
+    guarded: dict[RelPath, str] = field(default_factory=dict)
+    """Which guard leaves a path out, for those that can be overridden."""
 
     def found(self) -> int:
         """How much there is to say."""
@@ -38,6 +41,7 @@ def look_everywhere(here: Workspace, impatient: Collection[RelPath] = (), untouc
     `untouched` is a sweep of a moment ago, after which no event was lost; without it, all is looked at now.
     """
     out = Looked()
+    here.begin_look()
     with here.history.bulk():
         _below(here, "", here.history.tree_id(here.head), out, untouched or Untouched(here))
     return _checked(here, out, impatient)
@@ -46,6 +50,7 @@ def look_everywhere(here: Workspace, impatient: Collection[RelPath] = (), untouc
 def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[RelPath] = ()) -> Looked:
     """Compare some paths, each with all below it if it is a folder."""
     out, done = Looked(), set[RelPath]()
+    here.begin_look()
     with here.history.bulk():
         for path in sorted(set(paths)):
             if any(above in done for above in parents(path)):
@@ -57,7 +62,7 @@ def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[Rel
 
 def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
     """Compare one path; whether it was a folder, so that all below it is done."""
-    if any(here.ignored(above, True) for above in parents(path)):
+    if any(here.passes_over(above, True) for above in parents(path)):
         return False
     item = here.history.item(here.head, path)
     tree = item.id if item is not None and item.is_folder else None
@@ -73,7 +78,7 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
         out.left_out[path] = f"“{path}” can't be looked at ({problem.strerror}) and is left as it is."
         return False
     if stat.S_ISDIR(found):
-        if here.ignored(path, True):
+        if here.passes_over(path, True):
             return True
         if base is not None:
             out.edits[path] = Change(base, None)
@@ -86,9 +91,9 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
         return True
     if tree is not None:
         _gone(here, tree, path + "/", out)
-    if here.ignored(path, False):
+    if here.passes_over(path, False):
         return False
-    observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
+    observed = observe_file(here.root, here.cache, path, here.history.store, here.left_out)
     _compare(path, base, observed, out, special=bool(found) and not (stat.S_ISREG(found) or stat.S_ISLNK(found)))
     _report(observed, out)
     return False
@@ -97,7 +102,7 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
 def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouched: "Untouched | None" = None) -> None:
     trees: dict[str, bytes] = {below: tree} if tree is not None else {}
     skip = partial(untouched.skip, trees) if untouched is not None else None
-    for level in walk(here.root, here.cache, here.ignored, below, here.history.store, left_out, skip):
+    for level in walk(here.root, here.cache, here.passes_over, below, here.history.store, here.left_out, skip):
         before, at = out.found(), trees.get(level.folder)
         prefix = level.folder + "/" if level.folder else ""
         files = level.observed.files
@@ -120,7 +125,7 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouch
                 out.edits[path] = Change(None, file.entry)
         _report(level.observed, out)
         if untouched is not None:
-            untouched.note(level, at, clean=out.found() == before)
+            untouched.note(level, at, clean=out.found() == before and level.folder not in here.guards.passed)
     if untouched is not None:
         untouched.keep()
 
@@ -174,7 +179,22 @@ def _checked(here: Workspace, out: Looked, impatient: Collection[RelPath]) -> Lo
             if entry != base:
                 out.edits[path] = Change(base, entry)
             out.warnings[path] = f"“{path}” is being written all the time; it is published as it was at one moment."
+    _guard(here, out)
     return out
+
+
+def _guard(here: Workspace, out: Looked) -> None:
+    """Hold what must not leave the machine, and warn of what is large."""
+    sizes = {path: known.stat.size for path in out.edits if (known := here.cache.get(path)) is not None}
+    for path, size in sizes.items():
+        if size > LARGE:
+            out.warnings[path] = large(path, size)
+    for path, held in here.guards.hold(out.edits, {path for path, size in sizes.items() if size > LARGE}).items():
+        out.left_out[path], out.guarded[path] = held.sentence, held.guard
+        out.warnings.pop(path, None)
+    for path, why in out.left_out.items():
+        if path not in out.guarded and why.endswith(TOO_LARGE_END):
+            out.guarded[path] = "size"
 
 
 def _stored(here: Workspace, path: RelPath, entry: Entry) -> bool:

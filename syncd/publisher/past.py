@@ -15,7 +15,7 @@ from syncd.folder.root import InTheWay
 from syncd.publisher import checkpoints
 from syncd.publisher.local import Local
 from syncd.publisher.words import files
-from syncd.publisher.workspace import Workspace, left_out
+from syncd.publisher.workspace import Workspace
 
 _FURTHEST = 2_000  # commits looked at
 _NAMED = 20  # files of a commit that are named
@@ -192,7 +192,7 @@ def _wanted(here: Workspace, path: RelPath | None, commit: CommitId) -> dict[Rel
 
 
 def _put(here: Workspace, path: RelPath, entry: Entry) -> bool:
-    observed = observe_file(here.root, here.cache, path, here.history.store, left_out)
+    observed = observe_file(here.root, here.cache, path, here.history.store, here.left_out)
     file = observed.files.get(path)
     if file is None and not observed.knows(path):
         raise place.Meanwhile(path)

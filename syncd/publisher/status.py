@@ -1,5 +1,6 @@
 """How a folder is doing, as one state and one sentence."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -47,6 +48,8 @@ class Situation:
     asked: bool = False
     """Whether the remote has answered since the start."""
     left_out: dict[RelPath, str] = field(default_factory=dict)
+    guarded: dict[RelPath, str] = field(default_factory=dict)
+    """Which guard leaves a path out, for those that can be overridden."""
     warnings: dict[RelPath, str] = field(default_factory=dict)
     slow_watch: str | None = None
     transfer: Transfer | None = None
@@ -124,12 +127,24 @@ def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[st
         "remote_commit": now.shown,
         "waiting": [_text(path) for path in now.waiting[:100]],
         "waiting_count": len(now.waiting),
-        "left_out": [_text(why) for why in list(now.left_out.values())[:100]],
+        "left_out": [_left_out(folder, now, path) for path in list(now.left_out)[:100]],
         "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
         "notes": [_text(note) for note in [*now.notes[-50:], *students.notes[-10:]]],
         "students": students.report(),
         "restoring": asdict(now.restoring) if now.restoring else None,
         "recent": now.recent,
+    }
+
+
+def _left_out(folder: Folder, now: Situation, path: RelPath) -> Mapping[str, Any]:
+    guard = now.guarded.get(path)
+    command = f"syncd allow {shlex.quote(str(folder.path / path))} --guard {guard}" if guard else None
+    return {
+        "path": _text(path),
+        "sentence": _text(now.left_out[path]),
+        "guard": guard,
+        "allow": guard is not None,
+        "command": _text(command) if command else None,
     }
 
 

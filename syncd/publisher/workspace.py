@@ -1,22 +1,22 @@
 """One synced folder with what belongs to it: the open folder, its stat cache, its history."""
 
+import os
 import re
 from pathlib import Path
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.ignore import Ignored, ignored
 from syncd.core.names import problem
-from syncd.folder.root import Root
+from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import Seen
 from syncd.folder.statcache import StatCache
 from syncd.git.commits import Author, History
+from syncd.publisher.guarding import LARGEST, Guards, too_large
 from syncd.publisher.memory import trim
 
 _plain = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}/)*[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}").fullmatch
 """Paths of which none of the rules of `syncd.core.names` can say anything: most of them, told quickly."""
-
-LARGEST = 100 << 20
-"""GitHub's limit for one file, in bytes."""
+_LONGEST_RULES = 1 << 20
 
 
 class Workspace:
@@ -37,6 +37,7 @@ class Workspace:
         """Any bytes that are others whenever `ignored`, or what else stays out, judges otherwise than before."""
         self.history = History(own / "history.git", subfolder)
         self.cache = StatCache(own / "files.sqlite")
+        self.guards = Guards(self.history)
         self._root: Root | None = None
 
     def __enter__(self) -> "Workspace":
@@ -68,6 +69,27 @@ class Workspace:
             return None
         return fetched if self.history.contains(fetched, self.history.agreed(self.branch)) else None
 
+    def begin_look(self) -> None:
+        """The folder is about to be looked at: its own rules are read anew."""
+        self.guards.begin(self.head, self._text)
+
+    def passes_over(self, path: RelPath, folder: bool) -> bool:
+        """Whether a look leaves a path alone: litter, or what the course's patterns keep out."""
+        return self.ignored(path, folder) or self.guards.stays_out(path, folder)
+
+    def left_out(self, seen: Seen) -> str | None:
+        """Why a file stays out of the repository unread, in a sentence; None if it goes in."""
+        if self.guards.allows(seen.path, "size"):
+            return bad_name_left_out(seen)
+        return left_out(seen)
+
+    def _text(self, path: RelPath) -> str:
+        try:
+            with self.root.above(path) as (folder, name), os.fdopen(folder.open(name), "rb") as source:
+                return source.read(_LONGEST_RULES).decode("utf-8", "replace")
+        except (OSError, ValueError, InTheWay):
+            return ""
+
     def syncs(self, path: RelPath) -> bool:
         """Whether a path of a commit may lie in the folder: not litter, and no dangerous name."""
         return not self.ignored(path, False) and not bad_name(path)
@@ -95,12 +117,11 @@ def bad_name(path: RelPath) -> str | None:
 
 def left_out(seen: Seen) -> str | None:
     """Why a file stays out of the repository, in a sentence; None if it goes in."""
-    if seen.stat.size > LARGEST:
-        megabytes = seen.stat.size // 1_000_000
-        return (
-            f"“{seen.path}” has {megabytes} MB, more than the 100 MB that a repository takes: it stays here and is not "
-            "published; put it elsewhere and link to it."
-        )
+    return too_large(seen.path, seen.stat.size) if seen.stat.size > LARGEST else bad_name_left_out(seen)
+
+
+def bad_name_left_out(seen: Seen) -> str | None:
+    """The same for its name alone."""
     why = bad_name(seen.path)
     return f"“{_shown(seen.path)}” {why} and is not published: give it another name." if why else None
 

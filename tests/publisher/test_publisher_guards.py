@@ -240,7 +240,7 @@ async def test_names_that_cannot_be_kept_are_said(state: Path, folder: Path, cou
         fill(folder, {"git~1/x": "1", "a:b.txt": "2", bytes_name: "3", "fine": "4", "con.txt": "5"})
         await until(lambda: set(course.files()) == {"a:b.txt", bytes_name, "fine", "con.txt"})
         status = await publisher.up_to_date()
-        assert "git's own folder" in status["left_out"][0]
+        assert "git's own folder" in status["left_out"][0]["sentence"]
         assert len(status["warnings"]) == 2 and "Windows" in status["warnings"][0]
 
 

@@ -323,7 +323,8 @@ async def test_what_is_for_staff_reaches_students_in_no_way_and_by_no_name(
         assert "for staff" in await person.says("publish", "private", wrong=True)
         assert "for staff" in await person.says("publish", "quiz.txt", wrong=True)
         await person.says("publish", "--from", "old", "-m", "As it was")
-        assert set(course.files("pupils")) == {"lab1.txt", "task.py"}
+        # task.py holds a solution, and was held here while students followed the folder's own branch.
+        assert set(course.files("pupils")) == {"lab1.txt"}
         assert course.files("pupils")["lab1.txt"] == b"1"
         objects = git(course.path, "rev-list", "--objects", "pupils").decode().split("\n")
         seen = b"".join(git(course.path, "cat-file", "-p", line.split()[0]) for line in objects if line)

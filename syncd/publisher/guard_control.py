@@ -1,0 +1,65 @@
+"""The control's part about guards: what was held goes out after all, or is held again."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from syncd.core.entry import RelPath
+from syncd.core.errors import NeedsUser, SyncError
+from syncd.core.staff import Allowed
+from syncd.publisher.control_answers import UNKNOWN, body_of, say
+from syncd.publisher.guarding import GUARDS
+from syncd.publisher.registry import Registry
+
+
+class Guarding(Protocol):
+    """A folder that holds files back."""
+
+    def status(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def guards_of(self, path: RelPath) -> list[str]: ...  # noqa: D102
+
+
+def guard_routes(state: Path, folders: Callable[[], Mapping[str, Guarding]]) -> Sequence[web.RouteDef]:
+    """`POST /v1/folders/{id}/allow` and `/disallow`: `{"path": ..., "guard": ...}`.
+
+    Without a guard, all that hold the path now.
+    """
+
+    async def handle(request: web.Request) -> web.Response:
+        id, what = request.match_info["id"], request.match_info["what"]
+        folder = folders().get(id)
+        if folder is None:
+            return say(404, UNKNOWN)
+        body = await body_of(request)
+        path, guard = body.get("path"), body.get("guard")
+        if not isinstance(path, str) or not (guard is None or isinstance(guard, str)):
+            return say(400, "“path” and “guard” are texts.")
+        try:
+            sentence = await asyncio.to_thread(
+                set_allowed, Registry(state), id, RelPath(path), _named(folder, RelPath(path), guard), what == "allow"
+            )
+        except SyncError as problem:
+            return say(409, str(problem))
+        folders()  # those that run learn of it now
+        return web.json_response({"sentence": sentence})
+
+    return [web.post("/v1/folders/{id}/{what:allow|disallow}", handle)]
+
+
+def _named(folder: Guarding, path: RelPath, guard: str | None) -> Sequence[str]:
+    return [guard] if guard else folder.guards_of(path)
+
+
+def set_allowed(registry: Registry, id: str, path: RelPath, guards: Sequence[str], allowed: bool) -> str:
+    """Note that guards do not hold for a path, or hold again; a sentence.  NeedsUser if there is no such guard."""
+    unknown = [guard for guard in guards if guard not in GUARDS]
+    path = RelPath(path.strip("/"))
+    if unknown or not path or any(name in ("", ".", "..") for name in path.split("/")):
+        what = f"There is no guard “{unknown[0]}”" if unknown else "This is no path in the folder"
+        raise NeedsUser(f"{what}; give one of {', '.join(GUARDS)}, and a path below the folder.")
+    for guard in guards or GUARDS:
+        registry.allow(id, Allowed(path, guard), allowed)
+    return f"“{path}” is published from now on." if allowed else f"“{path}” is looked at again before it goes out."
