@@ -1,9 +1,11 @@
 """Tokens in the system's own keyring, where there is a real one."""
 
-import keyring
-from keyring.backend import KeyringBackend
-from keyring.backends.chainer import ChainerBackend
-from keyring.errors import KeyringError
+from typing import TYPE_CHECKING
+
+# `keyring` is loaded where it is used: a daemon that needs no token keeps the memory that it takes.
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 _SERVICE = "synced-folders"
 
@@ -13,6 +15,11 @@ def real_keyring() -> str | None:
 
     `keyring` calls those recommended whose priority is 1 or more.
     """
+    import keyring
+    from keyring.backend import KeyringBackend
+    from keyring.backends.chainer import ChainerBackend
+    from keyring.errors import KeyringError
+
     try:
         found: KeyringBackend = keyring.get_keyring()
         real = next(filter(_is_real, found.backends if isinstance(found, ChainerBackend) else [found]), None)
@@ -23,6 +30,9 @@ def real_keyring() -> str | None:
 
 def keep(name: str, secret: str) -> bool:
     """Keep a secret; whether it can be had back."""
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
         keyring.set_password(_SERVICE, name, secret)
         return keyring.get_password(_SERVICE, name) == secret
@@ -32,6 +42,9 @@ def keep(name: str, secret: str) -> bool:
 
 def kept(name: str) -> str | None:
     """A secret; None if it is not there, or the keyring is locked."""
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
         return keyring.get_password(_SERVICE, name)
     except (KeyringError, OSError, RuntimeError, ValueError):
@@ -40,11 +53,16 @@ def kept(name: str) -> str | None:
 
 def drop(name: str) -> None:
     """Forget a secret."""
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
         keyring.delete_password(_SERVICE, name)
     except (KeyringError, OSError, RuntimeError, ValueError):
         return
 
 
-def _is_real(backend: KeyringBackend) -> bool:
+def _is_real(backend: "KeyringBackend") -> bool:
+    import keyring
+
     return bool(keyring.core.recommended(backend))

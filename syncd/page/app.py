@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from urllib.parse import quote
 
 from aiohttp import web
@@ -42,7 +43,7 @@ class Page:
         self.prefix = f"/page/{secrets.token_urlsafe(16)}"
         self._base = f"{self.prefix}/"
         self._publisher, self._watching = publisher, Watching(publisher)
-        self._sessions, self._drawing = Sessions(), Drawing(self._base)
+        self._sessions = Sessions()
         self._ending = asyncio.Event()
         self._guard = Guard(self._sessions, self._refuse, (f"{self._base}enter", f"{self._base}static/"))
         self.app = web.Application(middlewares=[self._guard.check], client_max_size=_LARGEST_FORM)
@@ -204,6 +205,10 @@ class Page:
         self._watching.wake()
 
     # drawing
+
+    @cached_property
+    def _drawing(self) -> Drawing:
+        return Drawing(self._base)
 
     def _live(
         self, request: web.Request, template: str, pieces: Sequence[Piece], of: str, **values: object

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from syncd.page import words
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -30,10 +28,13 @@ class Piece:
 
 
 class Drawing:
-    """The templates and static files, read once at start."""
+    """The templates and static files, read once, when somebody first opens the page."""
 
     def __init__(self, base: str) -> None:
         """`base` is the address of the page on this host, ending with a slash."""
+        # Most of the time nobody looks, and the templates' machinery is a twentieth of the idle daemon's memory.
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
         self.static: dict[str, Static] = {}
         names: dict[str, str] = {}
         for file in files("syncd.page").joinpath("static").iterdir():

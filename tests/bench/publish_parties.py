@@ -151,11 +151,11 @@ class PublisherProcess:
         return sum(map(float, found))
 
     def rss_mb(self) -> float:
-        """Resident memory, in MB of a million bytes."""
+        """Resident memory, in MB as ps and top have them."""
         [line] = [
             line for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if line.startswith("VmRSS")
         ]
-        return int(line.split()[1]) * 1024 / 1e6
+        return int(line.split()[1]) / 1024
 
     def cpu_s(self) -> float:
         """Processor time so far."""
