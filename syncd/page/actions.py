@@ -31,7 +31,7 @@ ACTIONS: Mapping[str, Action] = {
     "pause": Action("pause", _fields(), words.SAID["pause"]),
     "resume": Action("resume", _fields("keep"), words.SAID["resume"]),
     "restore": Action("restore", _fields("path", "version")),
-    "allow": Action("allow", _fields("path", "guard"), words.SAID["allow"]),
+    "allow": Action("allow", _fields("path", "guard")),
     "publish": Action("publish", lambda form: _publish(form)),
     "undo": Action("undo", _fields("release")),
     "cancel": Action("releases/{plan}/cancel", _fields()),

@@ -116,7 +116,6 @@ SAID = {
     "pause": "Paused: what you save is kept here and published later.",
     "resume": "Going on.",
     "hint": "Asking the remote now.",
-    "allow": "It is published from now on.",
     "hub": "The address is kept.",
 }
 

@@ -285,6 +285,26 @@ async def test_a_link_is_copied(browser: Browser, publisher: Publisher) -> None:
     await by_hand(copy)
 
 
+async def test_a_file_that_a_guard_left_out_is_published_anyway(
+    browser: Browser, publisher: Publisher, folder: Path
+) -> None:
+    id = (await publisher.folder())["id"]
+    (folder / "labs/setup.py").write_text("KEY = '-----BEGIN RSA PRIVATE" + " KEY-----'\n")
+
+    def allow() -> None:
+        browser.live(f"{browser.driver.current_url}folders/{id}/")
+        browser.shows(words.LEFT_OUT)
+        assert "labs/setup.py" in browser.js("return document.getElementById('left-out-title').parentElement.innerText")
+        browser.tab_to(words.anyway("labs/setup.py"))
+        browser.press(Keys.ENTER)
+        browser.shows("Add setup.py")
+        browser.until("document.getElementById('left-out-title') === null")
+        browser.quiet()
+
+    await by_hand(allow)
+    assert (await publisher.up_to_date())["left_out"] == []
+
+
 async def test_releases_are_published_planned_cancelled_and_undone(
     browser: Browser, publisher: Publisher, folder: Path, server: GitServer
 ) -> None:
