@@ -1,8 +1,10 @@
 """The default engine: the kernel's protocol, spoken from Python."""
 
 import contextlib
+import random
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from fuse_mount.successor import Taken
 from fuse_mount.switch import Stale
 
 _START_S = 5.0
+_NUDGED_AFTER_S = 0.02, 0.4
 
 _MANY = 500
 """Above so many stale names one message that makes all names be looked up again is cheaper."""
@@ -33,6 +36,7 @@ class KernelEngine:
         self.point = point
         self._overlay = overlay
         self._handover: Handover | Kept | None = None
+        self._device: int | None = None
         if taken is None:
             self._held = overlay.nodes.held = Held()
             device = open_mount(point, options)
@@ -71,11 +75,17 @@ class KernelEngine:
 
     def nudge(self, stale: Stale) -> None:
         """Let programs that watch folders know of what a switch changed; the switch does not wait for it."""
+        if not stale.names:
+            return  # the kernel knows of nothing that changed, so nobody watches it
         threading.Thread(target=self._nudge, args=(stale,), name="fuse-nudge", daemon=True).start()
 
     def _nudge(self, stale: Stale) -> None:
-        device = device_of(self.point)
-        folders = watched(device) & {parent for parent, _ in stale.names} if device is not None else set()
+        # Looking for who watches costs what runs on the machine: a class's folders are all switched first.
+        time.sleep(random.uniform(*_NUDGED_AFTER_S))
+        if self._device is None:
+            self._device = device_of(self.point)
+        watching = watched(self._device) if self._device is not None else set()
+        folders = watching & {parent for parent, _ in stale.names}
         if not folders:
             return
         names: dict[bytes, list[bytes]] = {}
