@@ -12,6 +12,10 @@ from typing import Any
 PASSWORD = "learn-by-doing-it"
 
 
+def password_of(name: str) -> str:
+    return PASSWORD if name != "root-of-hub" else f"{PASSWORD}, and then by teaching it"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -62,12 +66,11 @@ class Person:
             return answer.headers.get("Location") or f"{answer.code}"
 
     def log_in(self) -> "Person":
-        password = PASSWORD if self.name != "root-of-hub" else f"{PASSWORD}, and then by teaching it"
         self.get(f"{self.hub}hub/login")
         answer = self.post(
             f"{self.hub}hub/login?next={urllib.parse.quote(urllib.parse.urlsplit(self.hub).path)}hub/home",
             username=self.name,
-            password=password,
+            password=password_of(self.name),
             _xsrf=self.xsrf("/hub/"),
         )
         assert answer.status == 200 and "hub/home" in answer.url, answer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsers import PASSWORD
+from browsers import password_of
 from conftest import Town
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -40,7 +40,7 @@ def log_in(browser: webdriver.Chrome, town: Town, name: str, path: str = "") -> 
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser.get(f"{town.hub}services/synced-folders/{path}")
     browser.find_element(By.ID, "username_input").send_keys(name)
-    browser.find_element(By.ID, "password_input").send_keys(PASSWORD)
+    browser.find_element(By.ID, "password_input").send_keys(password_of(name))
     browser.find_element(By.ID, "login_submit").click()
     until(browser, "document.getElementById('connection')?.dataset.state === 'live'")
 
@@ -92,4 +92,9 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
     assert browser.execute_script("return window.owned ?? document.querySelectorAll('main img').length") == 0
     refused = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
     assert refused == []
+
+    log_in(browser, town, "root-of-hub")
+    browser.get(f"{town.hub}services/synced-folders/admin/")
+    assert "Last webhook deliveries" in browser.find_element(By.TAG_NAME, "main").text
+    look(browser, "admin")
     town.person("ben").api("DELETE", "users/ben/server")
