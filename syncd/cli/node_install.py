@@ -35,7 +35,7 @@ def install(only_print: bool, no_start: bool, root: Path, folder: Path | None) -
         _write(root / path, text)
     here = root == Path("/")
     if here:
-        _run("systemd-sysusers")
+        _run("systemd-sysusers", "/etc/sysusers.d/synced-folders.conf")
         _run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/synced-folders.conf")
     if not (root / _SETTINGS).exists():
         _write(root / _SETTINGS, (unit_files() / "node.toml").read_text(), 0o640)

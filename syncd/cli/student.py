@@ -1,5 +1,6 @@
 """The student's side: `syncd agent`, `syncd mount`."""
 
+import asyncio
 import getpass
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from syncd.cli.answer import json_option, say
 from syncd.cli.places import ready_writer, state_folder, store_folder
 from syncd.cli.serving import serve
 from syncd.core.errors import NeedsUser
+from syncd.node.client import NodeClient
 
 _node_option = click.option(
     "--node", "socket", type=click.Path(path_type=Path), help="The node's socket (node.sock in its store)."
@@ -39,10 +41,12 @@ def agent(
     quiet_s: float,
     ready_file: Path | None,
 ) -> None:
-    """Keep a student's folders in step with the courses of this node."""
-    if not courses:
-        raise NeedsUser("Say which course to keep: --course NAME or --course NAME=FOLDER.")
-    _run([_followed(text) for text in courses], socket, view, user, quiet_s, ready_file, state_folder() / "agent")
+    """Keep a student's folders in step with the courses of this node.
+
+    Without --course all that the student is a member of, each in the home folder.
+    """
+    kept = [_followed(text) for text in courses or asyncio.run(_mine(socket or store_folder() / "node.sock"))]
+    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent")
 
 
 @click.command()
@@ -64,6 +68,14 @@ def mount(course: str, folder: Path, socket: Path | None, quiet_s: float, ready_
 def update(course: str | None, as_json: bool) -> None:
     """Merge now what waits for a file to be closed (of COURSE, or of all)."""
     say(as_json, ask_agent(state_folder() / "agent", "update", {"course": course})["sentence"])
+
+
+async def _mine(socket: Path) -> list[str]:
+    async with NodeClient(socket) as client:
+        found = [str(course["name"]) for course in (await client.status())["courses"]]
+    if not found:
+        raise NeedsUser("This node has no course for you yet; whoever runs it can add you to one.")
+    return found
 
 
 def _followed(text: str) -> FollowedCourse:

@@ -9,12 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 OPT = Path("/opt/synced-folders")
+PYTHON = OPT / "python/bin" / Path(os.path.realpath(sys.executable)).name
+PATH = f"{OPT}/source:{OPT}/venv/{Path(sysconfig.get_path('purelib')).relative_to(sys.prefix)}"
+"""Where our Python and what it imports are in there."""
 _BOOT_S = 60.0
 
 
@@ -92,23 +96,24 @@ class Booted:
         for room in ("syncd", "fuse_mount", "hub_plugin", "systemd"):
             shutil.copytree(ROOT / room, source / "source" / room, ignore=shutil.ignore_patterns("__pycache__"))
         (source / "venv").mkdir()
+        (source / "python").mkdir()
         (source / "bin").mkdir()
         for name, start in (("syncd", "-m syncd "), ("python", "")):
             script = source / "bin" / name
-            script.write_text(
-                f'#!/bin/sh\nPYTHONPATH={OPT}/source PYTHONDONTWRITEBYTECODE=1 exec {OPT}/venv/bin/python {start}"$@"\n'
-            )
+            lines = [
+                "#!/bin/sh",
+                f"export PYTHONPATH={PATH} LD_LIBRARY_PATH={OPT}/python/lib PYTHONDONTWRITEBYTECODE=1",
+            ]
+            script.write_text("\n".join([*lines, f'exec {PYTHON} {start}"$@"', ""]))
             script.chmod(0o755)
         for path in (source, *source.rglob("*")):
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
-        for place in Path(os.path.realpath(sys.executable)).parents:  # people of this machine may start our Python
-            inside = self._root / place.relative_to("/")
-            inside.chmod(inside.stat().st_mode | 0o011)
 
     def _boot(self) -> None:
         command = ["systemd-nspawn", "-q", "-D", self._root, "--boot", "--private-network", "--register=no"]
         command += ["--keep-unit", f"--machine=syncd-{os.getpid()}", f"--bind={self.folder / 'fuse'}:/dev/fuse"]
         command += [f"--bind={self.share}", f"--bind-ro={sys.prefix}:{OPT}/venv"]
+        command += [f"--bind-ro={sys.base_prefix}:{OPT}/python"]  # where hardened units see it, too
         with open(self.folder / "boot.log", "ab") as log:
             self._container = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
