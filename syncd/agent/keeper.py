@@ -67,7 +67,10 @@ class Keeper:
         """Open the view, if it is not open.  NeedsUser if it can't be."""
         if self._view is not None:
             return
-        kind = choose(self._known, self._wanted, kept_kind(self._state))
+        before = kept_kind(self._state)
+        if before is not None:
+            self._snapshots.check()  # or a stand-in, which serves the folder meanwhile, would give it up for nothing
+        kind = choose(self._known, self._wanted, before)
         (self._state / "view").mkdir(mode=0o700, parents=True, exist_ok=True)
         self._prune()
         try:

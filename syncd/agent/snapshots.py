@@ -9,6 +9,7 @@ An overlay keeps none (it can't show its files without the store anyway, and the
 
 import json
 import logging
+import os
 from pathlib import Path
 
 from syncd.agent.journal import write_durably
@@ -48,6 +49,11 @@ class Snapshots:
             self._store = store
             raw = {"manifests": str(store[0]), "blobs": str(store[1])}
             write_durably(self._folder / "store.json", json.dumps(raw).encode())
+
+    def check(self) -> None:
+        """TryAgain while nobody has opened the course's content for us."""
+        if self._door is None and (self._store is None or not os.access(self._store[0], os.R_OK | os.X_OK)):
+            raise TryAgain(_CLOSED)
 
     def __call__(self, commit: CommitId) -> Snapshot:
         """The snapshot of a commit.  TryAgain while it is only the node that can open it for us."""

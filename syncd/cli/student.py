@@ -45,7 +45,7 @@ def agent(
 
     Without --course all that the student is a member of, each in the home folder.
     """
-    kept = [_followed(text) for text in courses or asyncio.run(_mine(socket or store_folder() / "node.sock"))]
+    kept = [_followed(text) for text in courses or _mine(socket or store_folder() / "node.sock")]
     _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent")
 
 
@@ -70,9 +70,12 @@ def update(course: str | None, as_json: bool) -> None:
     say(as_json, ask_agent(state_folder() / "agent", "update", {"course": course})["sentence"])
 
 
-async def _mine(socket: Path) -> list[str]:
-    async with NodeClient(socket) as client:
-        found = [str(course["name"]) for course in (await client.status())["courses"]]
+def _mine(socket: Path) -> list[str]:
+    async def ask() -> list[str]:
+        async with NodeClient(socket) as client:
+            return [str(course["name"]) for course in (await client.status())["courses"]]
+
+    found = asyncio.run(ask())
     if not found:
         raise NeedsUser("This node has no course for you yet; whoever runs it can add you to one.")
     return found
