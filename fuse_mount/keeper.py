@@ -70,6 +70,13 @@ def kept_for(state: Path) -> Handed | None:
     return Handed(*fds) if word == b"Y" and len(fds) == 2 else None
 
 
+def let_go(state: Path) -> None:
+    """What is kept of a view can't be used: as long as it is, callers of that mount wait for nobody."""
+    keeper = _keeper()
+    if keeper is not None:
+        Kept(keeper, _key(state)).end()
+
+
 @functools.cache
 def _keeper() -> socket.socket | None:
     """Never closed: it ends with the process."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from fuse_mount import observe
 from fuse_mount.handover import Handed, claim
 from fuse_mount.journal import Journal, JournalFile, discard, stage
-from fuse_mount.keeper import kept_for
+from fuse_mount.keeper import kept_for, let_go
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
@@ -116,6 +116,8 @@ class OverlayView:
                 self._show(snapshots(self.base))
             if handed is not None:
                 self._taken = go_on(self._overlay, handed, self.root)
+                if self._taken is None:
+                    let_go(state)
             self._finish_interrupted()
             self._upper.clean(node.real for node in self._overlay.opened if node.orphan)
             if self._taken is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 60.0
-_FIRST_UID = 61_000
+_FIRST_UID = 100_000 + os.getpid() % 1_000_000 * 1_000  # classes of several runs at once are not each other's
 _AS = """
 import os, sys
 uid = int(sys.argv[1])
@@ -134,7 +134,7 @@ class ClassNode:
         """Run Python as a student (None: root), where the mounts are; its output."""
         argv = [*self.inside, sys.executable, "-c", _AS, str(self.uid(name) if name else 0), code]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
         return done.stdout
 
     def read(self, name: str, path: str) -> str:
