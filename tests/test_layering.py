@@ -1,6 +1,7 @@
 """The house rules that a machine can check: imports one way, one owner per big library, short files."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,12 @@ def test_file_obeys_the_layers(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_file_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= CEILING
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    # pytest imports them by name alone, and a whole run would end before it began.
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_the_core_touches_nothing_outside() -> None:

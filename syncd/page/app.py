@@ -29,7 +29,9 @@ from syncd.page.watching import Watching
 
 __all__ = ["CODE_S", "Page"]
 
-_HEARTBEAT_S = 15.0
+_HEARTBEATS = 8
+_LOOK_S = 2.0
+"""How often an open page's connection is looked at: who left counts no longer.  A sign of life goes out every 16 s."""
 _ALL, _PUBLISH = "all", "publish-"
 _MOST_READERS = 32
 _LARGEST_FORM = 1 << 16
@@ -186,7 +188,12 @@ class Page:
                     event = await self._event(of, csrf, sent)
                     if event:
                         await stream.write(event)
-                    if not await self._watching.news(_HEARTBEAT_S) and not self._ending.is_set():
+                    for _ in range(_HEARTBEATS):
+                        if await self._watching.news(_LOOK_S) or self._ending.is_set():
+                            break
+                        if request.transport is None:
+                            return stream
+                    else:
                         await stream.write(b": still here\n\n")
         return stream
 

@@ -22,7 +22,8 @@ HEADERS = {
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-SESSION, FORM = "session", "form"
+SESSION = web.RequestKey("session", str)
+FORM = web.RequestKey("form", dict[str, str])
 """What a checked request carries: its session, and its form without the token."""
 
 

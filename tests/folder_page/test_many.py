@@ -64,6 +64,7 @@ async def test_who_asks_something_comes_first_and_only_what_changed_is_sent(hund
         assert len(second["order"]) == 100 and "card-f005" not in second["order"]
 
 
+@pytest.mark.slow
 async def test_a_reader_who_left_costs_nothing(hundred: tuple[Hundred, Reader]) -> None:
     publisher, reader = hundred
     async with reader.session.get(f"{reader.base}events?of=all") as stream:
