@@ -19,12 +19,14 @@ MAY_IMPORT = {
     "syncd/node": {
         "syncd.core",
         "syncd.git",
+        "syncd.metrics",
         "syncd.node",
         "syncd.manifest",
         "syncd.blobs",
         "syncd.webhook",
         "syncd.sd_notify",
     },
+    "syncd/metrics": {"syncd.core", "syncd.metrics"},
     "syncd/guards": {"syncd.core", "syncd.merge", "syncd.guards"},
     "syncd/account": {"syncd.core", "syncd.git", "syncd.account"},
     "syncd/publisher": {
@@ -34,6 +36,7 @@ MAY_IMPORT = {
         "syncd.folder",
         "syncd.merge",
         "syncd.guards",
+        "syncd.metrics",
         "syncd.publisher",
         "syncd.page.app",
         "syncd.page.asking",
@@ -82,6 +85,7 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "pathspec": "syncd/core/patterns.py",
     "detect_secrets": "syncd/guards/secrets.py",
     "dateparser": "syncd/when.py",
+    "prometheus_client": "syncd/metrics/",
     "keyring": "syncd/account/keyring_store.py",
 }
 

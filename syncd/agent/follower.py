@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from syncd.agent.keeper import Keeper, sentence_of
-from syncd.agent.soft_limit import SoftLimit
+from syncd.agent.soft_limit import Kept, SoftLimit
 from syncd.agent.update import Report, State
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.node.client import NodeClient, Ready
@@ -49,7 +49,7 @@ class Follower:
         self._retry_s = max(retry_s, _FIRST_TRY_S)
         self._shown, self._limit = shown, limit
         self._measured_at = time.monotonic() - _MEASURED_EVERY_S + _FIRST_MEASURED_S
-        self._too_much: str | None = None
+        self._kept: Kept | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"view-{course}")
         self._wake = asyncio.Event()
         self._ready: Ready | None = None
@@ -57,7 +57,9 @@ class Follower:
         self._said = ""
         self._trouble: SyncError | None = None
         self._away: str | None = None
-        self._updated_at = time.time()
+        self._updated_at = self._began = time.time()
+        self._visible_s: float | None = None
+        self._beside = 0
 
     def status(self) -> dict[str, Any]:
         """The view as the node and the commands are told of it."""
@@ -73,6 +75,9 @@ class Follower:
             "sentence": sentence,
             "updated_at": self._updated_at,
             "notes": self._keeper.notes[-_SHOWN_NOTES:],
+            "visible_s": self._visible_s,
+            "beside": self._beside,
+            "kept_bytes": self._kept.bytes if self._kept else None,
         }
 
     def _standing(self) -> tuple[str, str]:
@@ -84,7 +89,9 @@ class Follower:
             return State.WAITING.value, str(self._trouble)
         if self._report is None:
             return State.WAITING.value, "The course has not arrived yet; it does as soon as the node has it."
-        return self._report.state.value, " ".join(filter(None, (self._report.sentence, self._too_much)))
+        return self._report.state.value, " ".join(
+            filter(None, (self._report.sentence, self._kept.too_much if self._kept else None))
+        )
 
     async def open(self) -> None:
         """Open the folder.  Stop if another agent has it; other trouble is told by `status` and tried again."""
@@ -169,8 +176,8 @@ class Follower:
 
     async def _measure(self, limit: SoftLimit) -> None:
         self._measured_at = time.monotonic()
-        before, self._too_much = self._too_much, await self._on_worker(self._keeper.beyond, limit)
-        if self._too_much != before:
+        before, self._kept = self._kept, await self._on_worker(self._keeper.counted, limit)
+        if self._kept.too_much != (before and before.too_much):
             self._tell()
 
     async def _attempt(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R | None:
@@ -221,8 +228,17 @@ class Follower:
         if report.changed or report.notes or self._report is None or report.commit != self._report.commit:
             self._updated_at = time.time()
         if report != self._report:
+            self._observe(report)
             self._report = report
             self._tell()
+
+    def _observe(self, report: Report) -> None:
+        """For the node's metrics: how soon a version that came while we followed shows, and what went beside."""
+        self._beside += sum(note.beside is not None for note in report.notes)
+        if self._report is None or report.commit != self._report.commit:
+            ready = self._ready
+            came = ready is not None and ready.commit == report.commit and ready.ready_at >= self._began
+            self._visible_s = max(0.0, time.time() - ready.ready_at) if ready is not None and came else None
 
     def _tell(self) -> None:
         state, sentence = self._standing()

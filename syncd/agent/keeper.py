@@ -18,7 +18,7 @@ from syncd.agent.journal import write_durably
 from syncd.agent.kinds import Kind, choose, keep_kind, kept_kind
 from syncd.agent.plain import Emptied, PlainView
 from syncd.agent.snapshots import Snapshots
-from syncd.agent.soft_limit import SoftLimit, beyond
+from syncd.agent.soft_limit import Kept, SoftLimit, counted
 from syncd.agent.update import Report, bring_up_to_date, restore
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
@@ -119,9 +119,9 @@ class Keeper:
         self.notes = [*self.notes, sentence][-_NOTES:]
         return sentence
 
-    def beyond(self, limit: SoftLimit) -> str | None:
-        """A sentence if more than the limit is kept for the student: the layer, and older versions."""
-        return beyond(self._state, limit)
+    def counted(self, limit: SoftLimit) -> Kept:
+        """What is kept for the student: the layer, and older versions."""
+        return counted(self._state, limit)
 
     def is_dead(self) -> bool:
         """Whether the folder's mount is gone or nobody answers for it any more.  Any thread."""

@@ -18,8 +18,16 @@ class SoftLimit:
     files: int = 200_000
 
 
-def beyond(folder: Path, limit: SoftLimit) -> str | None:
-    """A sentence if what lies in a folder is more than the limit; None if it is not.  Counts no further than that."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was counted, in bytes on the disk; `too_much`: a sentence if that is more than the limit."""
+
+    bytes: int
+    too_much: str | None = None
+
+
+def counted(folder: Path, limit: SoftLimit) -> Kept:
+    """Count what lies in a folder, no further than the limit."""
     size = count = 0
     left = [os.fspath(folder)]
     while left:
@@ -37,10 +45,14 @@ def beyond(folder: Path, limit: SoftLimit) -> str | None:
                     continue
                 count += 1
                 if size > limit.bytes:
-                    return f"Your own files here take more than {_in_words(limit.bytes)}: delete what you don't need."
+                    sentence = (
+                        f"Your own files here take more than {_in_words(limit.bytes)}: delete what you don't need."
+                    )
+                    return Kept(size, sentence)
                 if count > limit.files:
-                    return f"You have more than {limit.files:,} files of your own here: delete what you don't need."
-    return None
+                    sentence = f"You have more than {limit.files:,} files of your own here: delete what you don't need."
+                    return Kept(size, sentence)
+    return Kept(size)
 
 
 def _in_words(size: int) -> str:

@@ -47,6 +47,10 @@ class NodeConfig:
     """HOST:PORT on which webhooks are taken (port 0: a free one); None: only polls and hints."""
     status_users: frozenset[str] = field(default_factory=frozenset)
     """Users who may see everybody's views, beside root and the node's own user."""
+    metrics: str | None = None
+    """HOST:PORT of loopback on which metrics and health are shown; None: only to root, by the socket."""
+    metrics_token_file: Path | None = None
+    """Who asks there must show this token; None: everybody on this machine may ask."""
 
     def __post_init__(self) -> None:
         names = [course.name for course in self.courses]
@@ -55,8 +59,9 @@ class NodeConfig:
             raise NeedsUser(f"The course {twice[0]} is named twice in the node's settings: give each its own name.")
         if not 0.05 <= self.poll_seconds <= 86_400:
             raise NeedsUser("poll_seconds must be between 0.05 and 86400.")
-        if self.webhook is not None:
-            listen_address(self.webhook)
+        for address in (self.webhook, self.metrics):
+            if address is not None:
+                listen_address(address)
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -115,7 +120,7 @@ def _course(settings: dict[str, Any], folder: Path) -> Course:
 
 
 def _paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in ("store", "token_file", "webhook_secret_file", "members_file"):
+    for key in ("store", "token_file", "webhook_secret_file", "members_file", "metrics_token_file"):
         if settings.get(key):
             settings[key] = folder / Path(settings[key]).expanduser()
     return settings

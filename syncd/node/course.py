@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 from syncd.core.delivery import Push
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
+from syncd.core.transfer import Transfer
 from syncd.git.mirror import Mirror, discard, tidy
 from syncd.git.remote import Busy, Damaged, NoBranch, Remote
+from syncd.metrics.node import CourseMeter
 from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
 from syncd.node.prepare import prepare
@@ -30,7 +32,7 @@ _GAP_S = 0.2
 class CourseKeeper:
     """Keeps one course ready.  All methods belong to the event loop; the work itself runs in a thread."""
 
-    def __init__(self, course: Course, store: Store, executor: Executor, poll_s: float) -> None:
+    def __init__(self, course: Course, store: Store, executor: Executor, poll_s: float, meter: CourseMeter) -> None:
         self.course = course
         self.kept: Kept | None = None
         self.changed = asyncio.Event()
@@ -39,6 +41,8 @@ class CourseKeeper:
         self._store = store
         self._executor = executor
         self._poll_s = poll_s
+        self._meter = meter
+        self._committed_at = 0.0
         self._wanted = asyncio.Event()
         self._told: str | None = None
         self._damaged = False
@@ -58,6 +62,7 @@ class CourseKeeper:
             return
         if push.commit is not None and self.kept is not None and push.commit == self.kept.ready.commit:
             return
+        self._meter.told(push.commit, time.time())
         self._told, self._unseen = push.commit, 0
         self._wanted.set()
 
@@ -141,6 +146,7 @@ class CourseKeeper:
     async def _look(self) -> tuple[float | None, bool]:
         """One look; the server's wish to be left alone, and whether trouble passes by itself."""
         self._looks += 1
+        self._meter.looked()
         if self.kept is None:
             self._state = "starting"
         try:
@@ -149,6 +155,7 @@ class CourseKeeper:
             return self._failed(error)
         self._failures = 0
         self._unseen += 1
+        self._meter.well(time.time())
         self._state, self._sentence = "up_to_date", "Up to date."
         if kept is not None:
             self._files = files
@@ -166,11 +173,15 @@ class CourseKeeper:
         for attempt in (1, 2):
             try:
                 before = Mirror(path).tip(self._branch)
-                began = time.perf_counter()
-                tip = self._remote.fetch(path, self._branch, depth=0 if before else 1)  # only trees count here
-                _log.info("%s: fetch %.1f ms", name, (time.perf_counter() - began) * 1000)
-                self._fetches += tip != before
+                began, sizes = time.time(), [0]
+                tip = self._remote.fetch(  # only trees count here
+                    path, self._branch, depth=0 if before else 1, told=_last_size(sizes)
+                )
+                _log.info("%s: fetch %.1f ms", name, (time.time() - began) * 1000)
                 mirror = Mirror(path)
+                if tip != before:
+                    self._fetches += 1
+                    self._meter.fetched(began, sizes[0])
                 mirror.forget_history(tip)
                 return self._made_ready(mirror, tip)
             except Damaged as error:
@@ -192,6 +203,7 @@ class CourseKeeper:
             return None, 0
         kept = replace(self.kept, rules=-1) if self._damaged and self.kept else self.kept  # nothing is taken over
         self._damaged = False
+        self._committed_at = float(mirror.commit(tip)[1])
         return prepare(self._store, self.course.name, mirror, tip, kept, self._executor, self._progress)
 
     def _progress(self, done: int, total: int) -> None:
@@ -199,6 +211,9 @@ class CourseKeeper:
             self._sentence = f"The course is being fetched for the first time: {done:,} of {total:,} files."
 
     def _announce(self, kept: Kept) -> None:
+        # What is ready at a start may have been saved at any time.
+        saved_at = self._committed_at if self.kept is not None else None
+        self._meter.ready(kept.ready.commit, saved_at, kept.ready.ready_at)
         self.kept = kept
         if kept.ready.commit == self._told:
             self._told = None
@@ -213,6 +228,7 @@ class CourseKeeper:
 
     def _failed(self, error: SyncError | OSError) -> tuple[float | None, bool]:
         self._failures += 1
+        self._meter.failed(error)
         if isinstance(error, OSError):
             error = _of_the_disk(error)
         if self._failures == 1:
@@ -220,6 +236,13 @@ class CourseKeeper:
         passing = isinstance(error, TryAgain)
         self._state, self._sentence = ("offline" if passing else "needs_you"), str(error)
         return (error.after_s if isinstance(error, Busy) else None), passing
+
+
+def _last_size(sizes: list[int]) -> Callable[[Transfer], None]:
+    def told(far: Transfer) -> None:
+        sizes[0] = far.bytes
+
+    return told
 
 
 def _of_the_disk(error: OSError) -> SyncError:

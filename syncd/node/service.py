@@ -16,6 +16,7 @@ from aiohttp import web
 
 from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser, SyncError
+from syncd.metrics.listener import listening, metrics_routes
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import Course, NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
@@ -23,6 +24,7 @@ from syncd.node.doors import Doorkeeper, listen_at
 from syncd.node.guard import Admission, Limits
 from syncd.node.keepers import Keepers
 from syncd.node.members import Members
+from syncd.node.observed import Observed
 from syncd.node.store import Store
 from syncd.node.upkeep import Upkeep
 from syncd.node.views import Peer, Views, peer_of
@@ -47,7 +49,8 @@ async def run_node(
 ) -> None:
     """Serve until cancelled; `ready` is called once the sockets listen, with where they do.
 
-    That is {"socket": path, "webhook": base URL of the listener or None}; a course's path is /webhook/COURSE.
+    That is {"socket": path, "webhook": base URL of the listener or None, "metrics": the same}; a course's path is
+    /webhook/COURSE.
     Settings put into `changes` replace the courses, the poll time and who may see what; the rest needs a restart.
     Stop if another service has the store, NeedsUser if the store or the listener can't be had.
     """
@@ -61,9 +64,10 @@ async def run_node(
             stack.callback(Admission(_unix_socket(store.socket), runner.server, node.limits).close)
             stack.callback(Doorkeeper(_doors_socket(store.doors), node.door).close)
             webhook = await _listen_for_webhooks(config, node, stack)
+            metrics = await _show_metrics(config, node.observed, stack)
             stack.push_async_callback(node.keepers.close)
             await node.keepers.keep(config.courses)
-            parts = (node.upkeep.run(), keep_told(node.words), node.change(changes))
+            parts = (node.upkeep.run(), node.observed.run(), keep_told(node.words), node.change(changes))
             tasks = [asyncio.create_task(part) for part in parts]
             for task in tasks:
                 stack.push_async_callback(_end, task)
@@ -71,7 +75,7 @@ async def run_node(
             tell_ready(node.words())
             stack.callback(tell_stopping)
             if ready is not None:
-                ready({"socket": str(store.socket), "webhook": webhook})
+                ready({"socket": str(store.socket), "webhook": webhook, "metrics": metrics})
             await asyncio.gather(*tasks, asyncio.Event().wait())
 
 
@@ -81,25 +85,27 @@ class _Node:
     def __init__(self, config: NodeConfig, store: Store, executor: ThreadPoolExecutor) -> None:
         self._config = config
         self._store = store
-        self._views = Views(os.getuid())
+        self._views = Views(os.getuid(), lambda before, view: self.observed.reported(before, view))
         self._members = Members(os.getuid())
         self.limits = Limits(os.getuid())
         self._follows: Counter[int] = Counter()
         self.stopping = asyncio.Event()
         self.keepers = Keepers(self._keeper_of)
         self._executor = executor
-
-        self.upkeep = Upkeep(store, self.keepers, lambda request: _peer(request).is_trusted(os.getuid()))
+        self.observed = Observed(store, self.keepers, self._views)
+        self.upkeep = Upkeep(store, self.keepers, _is_ours, self.observed.metrics)
 
     def _keeper_of(self, course: Course) -> CourseKeeper:
         self._store.begin(course.name)  # before anything else makes its folder, open to all
-        return CourseKeeper(course, self._store, self._executor, self._config.poll_seconds)
+        meter = self.observed.metrics.course(course.name)
+        return CourseKeeper(course, self._store, self._executor, self._config.poll_seconds, meter)
 
     async def change(self, changes: "asyncio.Queue[NodeConfig] | None") -> None:
         """Take up settings as they come."""
         while changes is not None:
             self._config = await changes.get()
             await self.keepers.keep(self._config.courses)
+            self.observed.settled()
             _log.info("settings read again: %d courses", len(self.keepers))
             tell_ready(self.words())
 
@@ -119,6 +125,7 @@ class _Node:
                 web.post("/v1/courses/{name}/hint", self._hint),
                 web.post("/v1/views", self._report),
                 *self.upkeep.routes(),
+                *metrics_routes(self.observed, _is_ours),
             ]
         )
         return app
@@ -226,6 +233,10 @@ class _Node:
         return response
 
 
+def _is_ours(request: web.Request) -> bool:
+    return _peer(request).is_trusted(os.getuid())
+
+
 def _no_course(name: str) -> str:
     """The same words whether there is none or it is not for who asks: what there is concerns members only."""
     return f"This node has no course named {name[:64]!r} for you: check the name, or ask to be made a member."
@@ -302,6 +313,14 @@ async def _listen_for_webhooks(config: NodeConfig, node: _Node, stack: contextli
         ) from error
     host, port = runner.addresses[0][:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _show_metrics(config: NodeConfig, observed: Observed, stack: contextlib.AsyncExitStack) -> str | None:
+    if config.metrics is None:
+        return None
+    path = config.metrics_token_file
+    token = (lambda: read_secret(path)) if path is not None else None
+    return await stack.enter_async_context(listening(observed, *listen_address(config.metrics), token))
 
 
 async def _end(task: asyncio.Task[None]) -> None:

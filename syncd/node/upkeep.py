@@ -15,6 +15,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from syncd.core.errors import TryAgain
+from syncd.metrics.node import NodeMetrics
 from syncd.node.collect import KEEP_S, Collected, collect
 from syncd.node.course import CourseKeeper, in_thread
 from syncd.node.pins import Pins
@@ -29,9 +30,13 @@ class Upkeep:
     """The upkeep of one running service's store."""
 
     def __init__(
-        self, store: Store, keepers: Mapping[str, CourseKeeper], trusts: Callable[[web.Request], bool]
+        self,
+        store: Store,
+        keepers: Mapping[str, CourseKeeper],
+        trusts: Callable[[web.Request], bool],
+        metrics: NodeMetrics,
     ) -> None:
-        self._store, self._keepers, self._trusts = store, keepers, trusts
+        self._store, self._keepers, self._trusts, self._metrics = store, keepers, trusts, metrics
         self._pins = Pins(store.pins)
         self._begun = time.time()
         self.last: tuple[float, Collected] | None = None
@@ -66,6 +71,7 @@ class Upkeep:
                 raise TryAgain("A version is just being made ready; collect again in a while.")
             found = await in_thread(lambda: collect(self._store, set(self._keepers), needed, now))
         self.last = now, found
+        self._metrics.collected(found.manifests, found.blobs, found.bytes)
         _log.info("collected %d versions, %d contents, %d bytes", found.manifests, found.blobs, found.bytes)
         return found
 
@@ -76,6 +82,7 @@ class Upkeep:
     async def _mend(self, request: web.Request) -> web.Response:
         self._check(request)
         wrong = {name: await keeper.mend() for name, keeper in self._keepers.items()}
+        self._metrics.mended.inc(sum(wrong.values()))
         return web.json_response({"wrong": wrong})
 
     def _check(self, request: web.Request) -> None:

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,14 @@ from syncd.core.errors import NeedsUser
 
 _TEXTS = ("user", "course", "kind", "root", "commit", "state", "sentence")
 _LISTS = ("waiting", "notes")
+_NUMBERS = ("visible_s", "beside", "kept_bytes")
+"""Seconds from ready to visible of what shows, files put beside since the agent's start, bytes of the layer."""
 _LONGEST_TEXT, _LONGEST_LIST = 4_096, 200
 _MOST_PER_PEER, _MOST = 64, 20_000
+_LARGEST_NUMBER = 1 << 50
+
+Reported = Callable[[Mapping[str, Any] | None, Mapping[str, Any]], None]
+"""Hears of each report, with the one before it of the same view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ def _named(uid: int) -> Peer:
 class Views:
     """The newest report of each view, by who sent it, user and course."""
 
-    def __init__(self, own_uid: int) -> None:
-        self._own_uid = own_uid
+    def __init__(self, own_uid: int, reported: Reported = lambda before, view: None) -> None:
+        self._own_uid, self._reported = own_uid, reported
         self._kept: OrderedDict[tuple[int, str, str], dict[str, Any]] = OrderedDict()
 
     @property
@@ -66,6 +72,7 @@ class Views:
             raise NeedsUser("A view's report must be a JSON object.")
         view: dict[str, Any] = {key: _text(said.get(key)) for key in _TEXTS}
         view |= {key: _texts(said.get(key)) for key in _LISTS}
+        view |= {key: _number(said[key]) for key in _NUMBERS if said.get(key) is not None}
         if not peer.is_trusted(self._own_uid) or not view["user"]:
             view["user"] = peer.name
         view["updated_at"] = time.time()
@@ -73,11 +80,19 @@ class Views:
         mine = sum(1 for uid, _, _ in self._kept if uid == peer.uid)
         if key not in self._kept and not peer.is_trusted(self._own_uid) and mine >= _MOST_PER_PEER:
             raise NeedsUser(f"{peer.name} has reported {mine} views already, more than a node keeps.")
+        self._reported(self._kept.get(key), view)
         self._kept[key] = view
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
         return view
+
+    def heard_since(self, moment: float) -> Iterator[Mapping[str, Any]]:
+        """The views that reported after a moment (seconds since the epoch)."""
+        for view in reversed(self._kept.values()):
+            if view["updated_at"] < moment:
+                return
+            yield view
 
     def seen_by(self, peer: Peer, readers: Collection[str]) -> list[dict[str, Any]]:
         """All views for those who may see all; for others their own."""
@@ -91,6 +106,12 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         raise NeedsUser("A view's report holds something else where a text belongs.")
     return value[:_LONGEST_TEXT]
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_NUMBER:
+        raise NeedsUser("A view's report holds something else where a number belongs.")
+    return value
 
 
 def _texts(value: object) -> list[str]:

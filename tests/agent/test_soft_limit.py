@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.agent.soft_limit import SoftLimit, beyond
+from syncd.agent.soft_limit import Kept, SoftLimit, counted
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_what_lies_in_the_layer_is_counted_up_to_the_limit(
     (tmp_path / "deep" / "deeper" / "data.csv").write_bytes(b"x" * 200_000)
     (tmp_path / "sparse").touch()
     (tmp_path / "elsewhere").symlink_to("/")
-    assert beyond(tmp_path, limit) == expected
+    assert counted(tmp_path, limit).too_much == expected
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert beyond(tmp_path / "gone", SoftLimit(0, 0)) is None
+    assert counted(tmp_path / "gone", SoftLimit(0, 0)) == Kept(0)

@@ -111,7 +111,7 @@ class Running:
     """A node in this process."""
 
     def __init__(self, task: "asyncio.Task[None]", facts: Mapping[str, Any]) -> None:
-        self.task = task
+        self.task, self.facts = task, facts
         self.client = NodeClient(Path(facts["socket"]))
         self.webhook = f"{facts['webhook']}/webhook/c"
         self._following = self.client.follow("c")

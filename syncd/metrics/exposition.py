@@ -1,0 +1,61 @@
+"""What the metrics of node and publisher have in common: times, failures, what is counted when it is asked for.
+
+Each service has a registry of its own, so that two in one process do not mix.  Labels have few values, all
+known beforehand: names of courses from the settings, states, kinds of failure.  Never a path or a person.
+"""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from syncd.core.errors import SyncError
+
+Registry = CollectorRegistry
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds, from what an update costs on one machine to what a person calls broken."""
+
+
+class _AtScrape(Collector):
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # or registering would already ask
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry with the process' own memory, CPU seconds and descriptors."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def at_scrape(registry: CollectorRegistry, collect: Callable[[], Iterable[Metric]]) -> None:
+    """Have `collect` called at each scrape, so that what it tells costs nothing in between."""
+    registry.register(_AtScrape(collect))
+
+
+def text_of(registry: CollectorRegistry) -> bytes:
+    """All metrics in Prometheus' text format."""
+    return generate_latest(registry)
+
+
+def kind_of(problem: BaseException) -> str:
+    """The kind of a failure, as a label: its class where that is one of ours, else what Python calls it."""
+    if isinstance(problem, SyncError | OSError):
+        return type(problem).__name__
+    return "Unexpected"
+
+
+def plausible_s(seconds: object) -> float | None:
+    """A duration that a clock or a peer told, if it can be one: between nothing and a day."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return float(seconds) if 0 <= seconds <= 86_400 else None
