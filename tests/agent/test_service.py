@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -45,13 +46,13 @@ class PlayedNode:
             await self._runner.cleanup()
             self._runner = None
 
-    async def publish(self, tree: Tree) -> str:
+    async def publish(self, tree: Tree, ready_at: float = 0.0) -> str:
         snapshot = self.course.commit(tree)
         said = {
             "commit": snapshot.commit,
             "manifest": str(snapshot.manifest.path),
             "blobs": str(snapshot.blobs.root),
-            "ready_at": 0.0,
+            "ready_at": ready_at,
         }
         async with self._news:
             self._line = json.dumps(said).encode() + b"\n"
@@ -143,6 +144,22 @@ async def test_commits_arrive_and_the_node_is_told(node: PlayedNode, tmp_path: P
         assert report["state"] == "up_to_date" and report["waiting"] == []
         assert await ask(config, "status") == {"views": [report | {"updated_at": report["updated_at"]}]}
     assert kind == "plain" or not os.path.ismount(home)
+
+
+async def test_agent_tells_how_soon_a_version_showed_and_what_went_beside(
+    node: PlayedNode, tmp_path: Path, kind: str
+) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    first = await node.publish({"data": b"\0one"}, time.time() - 3600)
+    async with running(config):
+        await until(lambda: bool(node.reports) and node.reports[-1]["commit"] == first)
+        assert node.reports[-1]["visible_s"] is None, "it was ready long before somebody came to see it"
+        (home / "data").write_bytes(b"\0mine")
+        second = await node.publish({"data": b"\0two"}, time.time())
+        await until(lambda: node.reports[-1]["commit"] == second)
+        assert 0 <= node.reports[-1]["visible_s"] < PATIENCE_S
+        assert node.reports[-1]["beside"] == 1 and len(list(home.iterdir())) == 2
 
 
 async def test_a_waiting_merge_is_retried_by_itself(node: PlayedNode, tmp_path: Path, kind: str) -> None:
