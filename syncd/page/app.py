@@ -155,7 +155,7 @@ class Page:
     # buttons
 
     async def _do(self, request: web.Request) -> web.Response:
-        form = dict(request[FORM])
+        form = request[FORM].copy()
         back = form.pop("back", "")
         try:
             said = await act(self._publisher, request.match_info["id"], request.match_info["action"], form)
