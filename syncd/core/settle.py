@@ -79,24 +79,26 @@ class Settle:
         self._paths: dict[RelPath, _Burst] = {}
         self._taken: dict[RelPath, _Taken] = {}
         self._everything: _Burst | None = None
+        self._much = False
         self._half: dict[RelPath, float] = {}  # found half-written since
         self._again: dict[RelPath, float] = {}  # when to look again
 
     def event(self, path: RelPath, now: float) -> None:
         """Something happened at a path."""
         if self._everything is not None:
-            self._everything = _Burst(self._everything.first, now)
+            self._everything, self._much = _Burst(self._everything.first, now), True
             return
         burst = self._paths.get(path)
         self._paths[path] = replace(burst, last=now) if burst else _Burst(now, now, self._held(path, now))
         if len(self._paths) > self._many:
             first = min(each.first for each in self._paths.values())
             self._paths.clear()
-            self._everything = _Burst(first, now)
+            self._everything, self._much = _Burst(first, now), True
 
-    def rescan(self, now: float) -> None:
-        """Events were lost, or nobody knows: look at everything."""
+    def rescan(self, now: float, *, lost: bool = False) -> None:
+        """Events were `lost`, or nobody knows: look at everything."""
         first = self._everything.first if self._everything else now
+        self._much |= lost or bool(self._paths)
         self._paths.clear()
         self._everything = _Burst(first, now)
 
@@ -119,6 +121,11 @@ class Settle:
         return sorted(self._paths.keys() | self._half.keys())
 
     @property
+    def much(self) -> bool:
+        """Whether something had events, or may have had, that `waiting` does not name."""
+        return self._much
+
+    @property
     def half(self) -> frozenset[RelPath]:
         """The paths that are half-written."""
         return frozenset(self._half)
@@ -139,7 +146,7 @@ class Settle:
             del self._again[path]
         over = self.impatient(now)
         if self._everything is not None and self._is_over([self._everything], now):
-            self._everything = None
+            self._everything, self._much = None, False
             return Due(frozenset(), True, over)
         self._seen = now
         settled = [group for group in self._groups() if self._is_over(group, now)]

@@ -226,6 +226,7 @@ class FolderSync:
                 reconciled = now
             self._notice(now)
             self._collect(now)
+            self._now.much = self._settle.much
             due = self._settle.due(now)
             if due:
                 await self._take_up(due)
@@ -292,7 +293,7 @@ class FolderSync:
         paths, lost = self._watch.take()
         if lost:
             self._local.mistrust()
-            self._settle.rescan(now)
+            self._settle.rescan(now, lost=True)
         for path in paths:
             if not self._local.here.ignored(path, False):
                 self._settle.event(path, now)
@@ -335,6 +336,7 @@ class FolderSync:
         was_held = self._now.held is not None
         self._now.held = self._now.trouble = None
         self._note(due, found)
+        self._now.much = self._settle.much
         if found.commit is not None:
             self._now.head = found.commit
         if found.commit is not None or was_held or not self._now.started:

@@ -41,6 +41,8 @@ class Situation:
     """The remote says no, and only the person can change that."""
     offline: str | None = None
     waiting: list[RelPath] = field(default_factory=list)
+    much: bool = False
+    """More was saved than `waiting` names."""
     head: CommitId | None = None
     agreed: CommitId | None = None
     shown: CommitId | None = None
@@ -90,6 +92,8 @@ def state_of(now: Situation, students: StudentsSide | None = None) -> tuple[Stat
         return State.SETTLING, f"{count} until it is completely written." if len(now.waiting) == 1 else (
             f"{count} until they are completely written."
         )
+    if now.much:
+        return State.SETTLING, "Much was saved at once: looking at all files."
     if now.head != now.agreed or not now.asked:
         return State.PUSHING, "Publishing what changed." if now.head != now.agreed else "Asking the remote."
     if now.shown != now.head:

@@ -24,6 +24,18 @@ async def test_a_burst_of_files_is_few_commits(state: Path, folder: Path, course
         assert len(course.messages()) <= 4
 
 
+async def test_more_files_than_are_told_apart_are_not_up_to_date_before_they_are(
+    state: Path, folder: Path, course: Course
+) -> None:
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        fill(folder, {f"unzipped/{n % 20}/{n}.txt": f"{n}" for n in range(2500)})
+        await publisher.until(lambda now: now["state"] == "settling" and now["waiting_count"] == 0)
+        await publisher.up_to_date(30)
+        assert course.files() == everything(folder)
+
+
 async def test_editors_that_save_by_renaming_make_one_change(state: Path, folder: Path, course: Course) -> None:
     fill(folder, {"notes.md": "first"})
     await add(state, folder, course.url)

@@ -72,6 +72,23 @@ def test_too_many_paths_become_the_whole_folder() -> None:
     assert due.everything and not due.paths and settle.idle
 
 
+def test_what_is_no_longer_told_apart_still_counts_as_waiting() -> None:
+    settle = Settle(many=10)
+    settle.rescan(0.0)
+    assert not settle.much  # only a look now and then
+    settle.due(10.0)
+    for n in range(30):
+        settle.event(RelPath(str(n)), 20.0)
+    assert settle.much and not settle.waiting
+    assert settle.due(25.0).everything and not settle.much
+    settle.rescan(30.0, lost=True)
+    assert settle.much
+    settle.due(40.0)
+    settle.event(A, 50.0)
+    settle.rescan(50.0)
+    assert settle.much
+
+
 def test_a_rescan_swallows_what_was_waiting() -> None:
     settle = Settle()
     settle.event(A, 1.0)
