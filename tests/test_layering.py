@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "syncd/node": {
         "syncd.core",
         "syncd.git",
+        "syncd.log_fields",
         "syncd.metrics",
         "syncd.node",
         "syncd.manifest",
@@ -36,6 +37,7 @@ MAY_IMPORT = {
         "syncd.folder",
         "syncd.merge",
         "syncd.guards",
+        "syncd.log_fields",
         "syncd.metrics",
         "syncd.publisher",
         "syncd.page.app",
@@ -60,6 +62,7 @@ MAY_IMPORT = {
         "syncd.folder",
         "syncd.merge",
         "syncd.agent",
+        "syncd.log_fields",
         "syncd.view",
         "syncd.blobs",
         "syncd.manifest",

@@ -14,6 +14,7 @@ from syncd.agent.keeper import Keeper, sentence_of
 from syncd.agent.soft_limit import Kept, SoftLimit
 from syncd.agent.update import Report, State
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
+from syncd.log_fields import about
 from syncd.node.client import NodeClient, Ready
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Follower:
         self.course = course
         self.changed = asyncio.Event()
         self._user, self._keeper, self._node = user, keeper, node
+        self._log = about(_log, course=course, user=user)
         self._retry_s = max(retry_s, _FIRST_TRY_S)
         self._shown, self._limit = shown, limit
         self._measured_at = time.monotonic() - _MEASURED_EVERY_S + _FIRST_MEASURED_S
@@ -170,7 +172,7 @@ class Follower:
             if self._limit is not None and time.monotonic() - self._measured_at > _MEASURED_EVERY_S:
                 await self._measure(self._limit)
             if self._keeper.is_dead():
-                _log.warning("%s: its mount is dead and is made anew", self._keeper.root)
+                self._log.warning("%s: its mount is dead and is made anew", self._keeper.root)
                 await self._attempt(self._keeper.reopen)
                 self._wake.set()
 
@@ -191,7 +193,7 @@ class Follower:
             trouble = problem
             sentence_of(problem)
         except OSError as problem:
-            _log.warning("%s: %s", self._keeper.root, problem, exc_info=problem)
+            self._log.warning("%s: %s", self._keeper.root, problem, exc_info=problem)
             trouble = TryAgain(f"The folder can't be brought up to date ({problem.strerror}); it is tried again.")
         else:
             if self._trouble is not None:
@@ -211,7 +213,7 @@ class Follower:
             except Stop:
                 raise
             except Exception as problem:  # noqa: BLE001  (the one supervising loop)
-                _log.exception("%s: an error of ours; tried again in %s s", self.course, _LONGEST_TRY_S)
+                self._log.exception("%s: an error of ours; tried again in %s s", self.course, _LONGEST_TRY_S)
                 self._trouble = TryAgain(f"Something went wrong in Synced Folders itself ({type(problem).__name__}).")
                 self._tell()
                 await asyncio.sleep(_LONGEST_TRY_S)
@@ -245,7 +247,9 @@ class Follower:
         if sentence != self._said:
             self._said = sentence
             urgent = state == State.NEEDS_YOU.value
-            _log.log(logging.WARNING if urgent else logging.INFO, "%s: %s", self.course, sentence)
+            commit = {"commit": self._keeper.commit} if self._keeper.commit else {}
+            level = logging.WARNING if urgent else logging.INFO
+            self._log.log(level, "%s: %s", self.course, sentence, extra=commit)
         self.changed.set()
 
     async def _on_worker(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:

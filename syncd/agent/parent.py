@@ -24,6 +24,7 @@ from syncd.agent.cgroup import Groups
 from syncd.agent.kept import KEEPER, Kept
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
+from syncd.log_fields import about
 
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
@@ -198,7 +199,7 @@ class Parent:
             os.environ[KEEPER] = str(say)
             status = self._work(who, courses, doors, lambda name: _say(say, courses.index(name)))
         except Exception:  # noqa: BLE001 - the end of a process
-            _log.exception("the agent of %s ended", who.name)
+            about(_log, user=who.name).exception("the agent of %s ended", who.name)
         finally:
             os._exit(status)
 
@@ -251,7 +252,9 @@ class Parent:
         agent.again_at = time.monotonic() + agent.pause_s
         if agent.pause_s > _LONGEST_HANG_S:
             agent.kept.close()
-        _log.warning("the agent of %s died (%s) and is started again", agent.who.name, status)
+        about(_log, user=agent.who.name).warning(
+            "the agent of %s died (%s) and is started again", agent.who.name, status
+        )
 
     def _end(self, uid: int) -> None:
         agent = self._agents.get(uid)
@@ -321,7 +324,9 @@ class Parent:
             if uid in there:
                 agent.used = now
             elif now - agent.used > self._idle_s and agent.pid and not agent.ending:
-                _log.info("the agent of %s ends: nobody has used it for %.0f s", agent.who.name, self._idle_s)
+                about(_log, user=agent.who.name).info(
+                    "the agent of %s ends: nobody has used it for %.0f s", agent.who.name, self._idle_s
+                )
                 self._end(uid)
 
 

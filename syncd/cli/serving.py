@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from syncd.cli.journal import JournalHandler, goes_to_journal
+
 
 class _Sentences(logging.Formatter):
     """What passes by itself is one sentence; what should not have happened comes with its traceback.
@@ -25,9 +27,15 @@ class _Sentences(logging.Formatter):
 
 
 def speak() -> None:
-    """Log to stderr, in sentences."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Sentences("%(levelname)s %(name)s: %(message)s"))
+    """Log to systemd's journal with all fields where that is what stderr leads to; else to stderr, in sentences."""
+    sentences = _Sentences("%(levelname)s %(name)s: %(message)s")
+    handler: logging.Handler
+    if goes_to_journal():
+        handler = JournalHandler(sentences)
+        handler.setFormatter(_Sentences("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(sentences)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

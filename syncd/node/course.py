@@ -17,6 +17,7 @@ from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.core.transfer import Transfer
 from syncd.git.mirror import Mirror, discard, tidy
 from syncd.git.remote import Busy, Damaged, NoBranch, Remote
+from syncd.log_fields import about
 from syncd.metrics.node import CourseMeter
 from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
@@ -42,6 +43,7 @@ class CourseKeeper:
         self._executor = executor
         self._poll_s = poll_s
         self._meter = meter
+        self._log = about(_log, course=course.name)
         self._committed_at = 0.0
         self._wanted = asyncio.Event()
         self._told: str | None = None
@@ -90,7 +92,7 @@ class CourseKeeper:
         name = self.course.name
         wrong = await in_thread(lambda: self._store.mend(name))
         if wrong:
-            _log.warning("%s: %d contents were damaged or missing and are made again", name, len(wrong))
+            self._log.warning("%s: %d contents were damaged or missing and are made again", name, len(wrong))
             self._damaged = True
             self.hint()
         return len(wrong)
@@ -139,7 +141,7 @@ class CourseKeeper:
             if tip is not None and (kept is None or kept.ready.commit != tip or not kept.reusable):
                 return prepare(self._store, name, mirror, tip, kept, self._executor, self._progress)
         except Damaged as error:
-            _log.warning("%s: %s", name, error)
+            self._log.warning("%s: %s", name, error)
             discard(self._store.mirror(name))
         return kept, files
 
@@ -177,7 +179,7 @@ class CourseKeeper:
                 tip = self._remote.fetch(  # only trees count here
                     path, self._branch, depth=0 if before else 1, told=_last_size(sizes)
                 )
-                _log.info("%s: fetch %.1f ms", name, (time.time() - began) * 1000)
+                self._log.info("%s: fetch %.1f ms", name, (time.time() - began) * 1000)
                 mirror = Mirror(path)
                 if tip != before:
                     self._fetches += 1
@@ -188,7 +190,7 @@ class CourseKeeper:
                 if attempt == 2:
                     raise
                 # Nothing is only here: the remote has it all, and what is ready lies outside the mirror.
-                _log.warning("%s: %s", name, error)
+                self._log.warning("%s: %s", name, error)
                 discard(path)
         raise AssertionError("unreachable")
 
@@ -232,7 +234,7 @@ class CourseKeeper:
         if isinstance(error, OSError):
             error = _of_the_disk(error)
         if self._failures == 1:
-            _log.warning("%s: %s", self.course.name, error, exc_info=error.__cause__)
+            self._log.warning("%s: %s", self.course.name, error, exc_info=error.__cause__)
         passing = isinstance(error, TryAgain)
         self._state, self._sentence = ("offline" if passing else "needs_you"), str(error)
         return (error.after_s if isinstance(error, Busy) else None), passing

@@ -57,5 +57,6 @@ async def _supervised(keeper: CourseKeeper) -> None:
         try:
             await keeper.run()
         except Exception:  # noqa: BLE001  (the one supervising loop)
-            _log.exception("%s: an error of ours; it starts again in %s s", keeper.course.name, _SECOND_TRY_S)
+            name = keeper.course.name
+            _log.exception("%s: an error of ours; it starts again in %s s", name, _SECOND_TRY_S, extra={"course": name})
             await asyncio.sleep(_SECOND_TRY_S)

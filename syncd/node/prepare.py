@@ -64,6 +64,7 @@ def _prepared(
     _log.info(
         "%s: %s ready, %d files, %d new; tree %.1f ms, blobs %.1f ms, manifest %.1f ms, ready %.1f ms",
         *(course, commit, found.files, len(known), *_ms(began, walked, filled, listed, time.perf_counter())),
+        extra={"course": course, "commit": commit},
     )
     return kept, found.files
 

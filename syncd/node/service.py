@@ -138,7 +138,7 @@ class _Node:
         try:
             return read_secret(path)
         except NeedsUser as error:
-            _log.warning("%s: %s", course, error)
+            _log.warning("%s: %s", course, error, extra={"course": course})
             return None
 
     def door(self, course: str, peer: Peer) -> Path | str:

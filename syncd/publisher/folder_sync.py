@@ -22,6 +22,7 @@ from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
 from syncd.git.commits import Author
 from syncd.git.remote import Remote
+from syncd.log_fields import about
 from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
 from syncd.publisher.commit import Held
@@ -56,6 +57,7 @@ class FolderSync:
     ) -> None:
         """`remotes` makes a remote with its credentials."""
         self.folder = folder
+        self._log = about(_log, folder=str(folder.path))
         remote = remotes(folder.remote)
         self._own, self._remote, self._author, self._timing = own, remote, author, timing
         self._now = Situation(paused=folder.paused)
@@ -176,9 +178,9 @@ class FolderSync:
                 await self._run_once()
             except* Stop as stopped:
                 self._now.missing = str(_first(stopped))
-                _log.error("%s: %s", self.folder.path, self._now.missing)
+                self._log.error("%s: %s", self.folder.path, self._now.missing)
             except* Exception:  # noqa: BLE001
-                _log.exception("%s: an unexpected error; beginning anew", self.folder.path)
+                self._log.exception("%s: an unexpected error; beginning anew", self.folder.path)
                 self._now.missing = "Something unexpected went wrong; it is tried again, and the log says more."
             failures += 1
             await asyncio.sleep(backoff.wait_s(failures, random.random()))
@@ -253,7 +255,9 @@ class FolderSync:
                 self._now.slow_watch = self._watch.sentence
                 began = time.monotonic()
                 await self._disk.do(self._local.recover)
-                _log.debug("%s: looked for what a crash left in %.3f s", self.folder.path, time.monotonic() - began)
+                self._log.debug(
+                    "%s: looked for what a crash left in %.3f s", self.folder.path, time.monotonic() - began
+                )
                 self._look_again()
         except (SyncError, OSError) as problem:
             self._now.missing = str(problem) if isinstance(problem, SyncError) else f"{self.folder.path}: {problem}"
@@ -331,7 +335,8 @@ class FolderSync:
             self._look_again()
             return
         what = "everything" if due.everything else f"{len(due.paths)} paths"
-        _log.debug("%s: looked at %s in %.4f s", self.folder.path, what, time.monotonic() - began)
+        commit = {"commit": found.commit} if found.commit else {}
+        self._log.debug("%s: looked at %s in %.4f s", self.folder.path, what, time.monotonic() - began, extra=commit)
         self._much_is_new |= due.everything and found.commit is not None
         was_held = self._now.held is not None
         self._now.held = self._now.trouble = None

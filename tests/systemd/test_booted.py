@@ -113,6 +113,31 @@ def test_three_students_get_the_course_and_an_update_and_keep_their_edits(machin
     machine.until(lambda: reads(machine, "ada", "lab.txt") == "ONE\ntwo\nthree\nmine\n", "ada has both")
 
 
+def test_journal_has_course_user_and_commit_as_fields(machine: Booted) -> None:
+    def told(*match: str) -> list[dict[str, str]]:
+        said = machine.run("journalctl", "-o", "json", "--no-pager", "COURSE=course", *match)
+        return [json.loads(line) for line in said.splitlines()]
+
+    head = machine.share / "git/course.git/refs/heads/main"
+    commit = head.read_text().strip()
+    machine.until(lambda: bool(told("_SYSTEMD_UNIT=syncd-node.service", f"COMMIT={commit}")), "the node's record")
+    (record, *_) = told("_SYSTEMD_UNIT=syncd-node.service", f"COMMIT={commit}")
+    assert record["PRIORITY"] == "6" and record["CODE_FILE"].endswith("syncd/node/prepare.py")
+    assert record["SYSLOG_IDENTIFIER"] == "syncd" and "ready" in record["MESSAGE"]
+    for user in STUDENTS:
+        machine.until(lambda who=user: bool(told(f"SYNCD_USER={who}")), f"a record about {user}")  # type: ignore[misc]
+        assert {each["_UID"] for each in told(f"SYNCD_USER={user}")} == {machine.run("id", "-u", user).strip()}
+
+
+def test_metrics_of_the_hardened_service_are_for_root(machine: Booted) -> None:
+    ask = "curl -s --unix-socket /var/lib/synced-folders/node.sock http://node/metrics"
+    views = 'syncd_node_views{behind="0",course="course"} 3.0'
+    machine.until(lambda: views in machine.run("sh", "-c", ask), "all three are counted")
+    text = machine.run("sh", "-c", ask)
+    assert 'syncd_node_course_ready{course="course"} 1.0' in text and "process_resident_memory_bytes" in text
+    assert "syncd_node" not in machine.run("sh", "-c", ask, user="ada")
+
+
 def test_students_see_nothing_of_each_other_nor_of_the_store(machine: Booted) -> None:
     for path in ("/home/ada/course/lab.txt", "/var/lib/synced-folders/blobs", "/var/lib/synced-folders/courses"):
         assert machine.run("sh", "-c", f"ls {path} 2>&1; true", user="ben").count("Permission denied") == 1, path
