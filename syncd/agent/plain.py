@@ -23,11 +23,13 @@ from syncd.agent.transition import carry_out, in_order, passed_over, rescue
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
+from syncd.core.folding import Folding
 from syncd.core.ignore import ASIDE
 from syncd.folder.hash import Unsettled, reading
 from syncd.folder.observe import Observed, observe
 from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import StatId, stat_id
+from syncd.folder.spelling import folding_of
 from syncd.folder.statcache import StatCache
 from syncd.folder.writers import open_for_writing
 from syncd.manifest import Manifest, changes_to
@@ -71,6 +73,7 @@ class PlainView:
         if self._base.commit is None:
             root.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(root)
+        self._folding = _folding(root, state)
         self._cache = StatCache(state / "stat.sqlite")
         try:
             with self._opened():
@@ -117,7 +120,7 @@ class PlainView:
 
     def content(self, path: RelPath) -> bytes:
         """The bytes at a path.  FileNotFoundError if they are gone or just being written."""
-        with Root(self.root) as root:
+        with Root(self.root, self._folding) as root:
             try:
                 with reading(root, path) as (_, source):
                     return source.read()
@@ -127,14 +130,14 @@ class PlainView:
     def names(self, folder: RelPath | None) -> frozenset[str]:
         """The names in a folder, without our own asides."""
         try:
-            with Root(self.root) as root, root.folder(folder or "") as at, at.entries() as entries:
+            with Root(self.root, self._folding) as root, root.folder(folder or "") as at, at.entries() as entries:
                 return frozenset(entry.name for entry in entries if not entry.name.startswith(ASIDE))
         except (FileNotFoundError, InTheWay):
             return frozenset()
 
     def busy(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
         """What is open for writing, or was saved (or deleted, as some editors save) within the quiet time."""
-        with Root(self.root) as root:
+        with Root(self.root, self._folding) as root:
             return frozenset(path for path in paths if self._is_busy(root, path))
 
     def apply(self, update: Update) -> Sequence[Step]:
@@ -188,7 +191,7 @@ class PlainView:
     @contextmanager
     def _opened(self) -> Iterator[Root]:
         """The folder, with whatever update was interrupted finished."""
-        with Root(self.root) as root:
+        with Root(self.root, self._folding) as root:
             journal = self._records.journal()
             if journal is not None:
                 if journal.base.number > self._base.number:
@@ -265,6 +268,13 @@ def _locked(root: Path) -> int | None:
         os.close(number)
         return None  # this file system locks no folders; the agent's lock on its state remains
     return number
+
+
+def _folding(root: Path, state: Path) -> Folding:
+    try:
+        return folding_of(root, state / "disk.json")
+    except OSError:
+        return Folding.NOTHING  # it is not there; what reads it next says so
 
 
 def _paths(step: Step) -> tuple[RelPath, ...]:

@@ -15,6 +15,7 @@ from syncd.blobs import Snapshot
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import BlobId, CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser
+from syncd.core.folding import Folding, fold
 from syncd.core.plan import Action, Decision, Side
 from syncd.manifest import Manifest, difference, since_agreed
 from syncd.merge.resolve import Note, Parties, Resolution, resolve
@@ -232,12 +233,32 @@ def _refusal(view: View) -> Report:
 
 def _report(view: View, changed: int, notes: Iterable[Note]) -> Report:
     waiting = tuple(sorted(view.waiting))
+    for path in waiting:
+        if (twin := _twin(view, path)) is not None:
+            sentence = (
+                f"“{path}” can't lie beside “{twin}”, because this disk takes the two names for one; "
+                "rename your file, or ask your instructor to rename one of them."
+            )
+            return Report(view.base, State.WAITING, sentence, changed, waiting, tuple(notes))
     if waiting:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
         sentence = f"An update waits until you have saved and closed {names}."
         return Report(view.base, State.WAITING, sentence, changed, waiting, tuple(notes))
     sentence = "Up to date." if not changed else f"Up to date; {_counted(changed)} updated."
     return Report(view.base, State.UP_TO_DATE, sentence, changed, (), tuple(notes))
+
+
+def _twin(view: View, path: RelPath) -> RelPath | None:
+    """What keeps a new file out because the disk takes both names for one."""
+    above, _, name = path.rpartition("/")
+    if view.waiting[path] is not None:
+        return None
+    both = Folding.CASE | Folding.FORM
+    names = view.names(RelPath(above) if above else None)
+    same = sorted(each for each in names if fold(each, both) == fold(name, both))
+    if not same or name in same:
+        return None
+    return RelPath(f"{above}/{same[0]}" if above else same[0])
 
 
 def _counted(files: int) -> str:

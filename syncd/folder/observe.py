@@ -1,6 +1,6 @@
 """What a folder holds: each file's entry, read only where the cache can't vouch for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -9,8 +9,9 @@ from syncd.core.ignore import Ignored
 from syncd.folder.fingerprint import UNKNOWN
 from syncd.folder.hash import Hashed, Unsettled, hash_file
 from syncd.folder.root import InTheWay, Root
-from syncd.folder.scan import Known, Listing, Seen, Unread, look, scan
-from syncd.folder.statcache import StatCache, racy
+from syncd.folder.scan import Known as KnownFolders
+from syncd.folder.scan import Listing, Seen, Unread, look, scan
+from syncd.folder.statcache import Known, StatCache, racy
 
 Keep = Callable[[BinaryIO], BlobId]
 """Stores a content while it is hashed; gives its id."""
@@ -56,6 +57,8 @@ class Level:
     folders: list[str]
     fingerprint: bytes
     """Of the folder as its files were what they are here; UNKNOWN if one may have been touched since."""
+    before: Mapping[str, Known]
+    """What the cache knew of its files before, by name."""
 
 
 def walk(
@@ -65,14 +68,14 @@ def walk(
     below: str = "",
     keep: Keep | None = None,
     refuse: Refuse = _nothing,
-    skip: Known | None = None,
+    skip: KnownFolders | None = None,
 ) -> Iterator[Level]:
     """The folder level by level, but for those that `skip` knows; memory goes with the largest single folder."""
     fresh: list[tuple[Hashed, int]] = []
     asked = cache.now_ns()
     for listing in scan(root, ignored, below, skip):
         known = cache.folder(listing.folder)
-        level = Level(listing.folder, Observed(), listing.folders, _lasting(listing, asked))
+        level = Level(listing.folder, Observed(), listing.folders, _lasting(listing, asked), known)
         _report(level.observed, listing.unread)
         for seen in listing.files:
             if (why := refuse(seen)) is not None:

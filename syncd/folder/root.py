@@ -2,6 +2,8 @@
 
 Where the platform has descriptors of folders (Linux, macOS) all calls are relative to one, so that
 a folder swapped for a link while we work leads nowhere; on Windows the same calls go by checked path.
+
+On a disk that takes several names for one (see `syncd.core.folding`) a file is found by its own name only.
 """
 
 import errno
@@ -14,7 +16,9 @@ from pathlib import Path
 
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, TryAgain
+from syncd.core.folding import Folding
 from syncd.folder import fingerprint, rename, sync
+from syncd.folder.spelling import Spelling
 
 HAS_DESCRIPTORS = sys.platform != "win32"
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -49,11 +53,18 @@ class Dir:
     It has a descriptor, or, where there are none of folders, its path.
     """
 
-    __slots__ = ("_fd", "_path")
+    __slots__ = ("_fd", "_path", "_spelling")
 
-    def __init__(self, fd: int, path: Path) -> None:
+    def __init__(self, fd: int, path: Path, spelling: Spelling | None = None) -> None:
+        """`spelling` where names must be checked."""
         self._fd = fd
         self._path = path
+        self._spelling = spelling
+
+    def _exact(self, name: str) -> None:
+        """FileNotFoundError if what is found at this name has another name."""
+        if self._spelling is not None and not self._spelling.has(self._fd if HAS_DESCRIPTORS else self._path, name):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
     def _at(self, name: str) -> tuple[str | Path, int | None]:
         return (name, self._fd) if HAS_DESCRIPTORS else (self._path / name, None)
@@ -65,7 +76,9 @@ class Dir:
     def lstat(self, name: str) -> os.stat_result:
         """What is at a name, links not followed.  FileNotFoundError if nothing is."""
         at, fd = self._at(name)
-        return os.stat(at, dir_fd=fd, follow_symlinks=False)
+        found = os.stat(at, dir_fd=fd, follow_symlinks=False)
+        self._exact(name)
+        return found
 
     @contextmanager
     def entries(self) -> Iterator[Iterator[os.DirEntry[str]]]:
@@ -86,9 +99,13 @@ class Dir:
             if problem.errno in (errno.ELOOP, errno.ENXIO):
                 raise InTheWay(name) from problem
             raise
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
+        try:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise InTheWay(name)
+            self._exact(name)
+        except BaseException:
             os.close(opened)
-            raise InTheWay(name)
+            raise
         return opened
 
     def create(self, name: str, permissions: int) -> int:
@@ -158,13 +175,20 @@ class Dir:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode) or is_junction(found):
                 raise InTheWay(name)
-            return Dir(-1, path)
+            self._exact(name)
+            return Dir(-1, path, self._spelling)
         try:
-            return Dir(os.open(name, os.O_RDONLY | _FOLDER, dir_fd=self._fd), self._path)
+            opened = os.open(name, os.O_RDONLY | _FOLDER, dir_fd=self._fd)
         except OSError as problem:
             if problem.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise InTheWay(name) from problem
             raise
+        try:
+            self._exact(name)
+        except BaseException:
+            os.close(opened)
+            raise
+        return Dir(opened, self._path, self._spelling)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -182,12 +206,12 @@ class Dir:
 class Root:
     """The synced folder.  Holds it open until `close`, so that another folder of its name is noticed."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the folder; Gone if it is not there or may not be read."""
-        self.path = path
+    def __init__(self, path: Path, folding: Folding = Folding.NOTHING) -> None:
+        """Open the folder; Gone if it is not there or may not be read.  `folding` is what its disk does."""
+        self.path, self.folding = path, folding
         try:
             fd = os.open(path, os.O_RDONLY | (_FOLDER & ~getattr(os, "O_NOFOLLOW", 0))) if HAS_DESCRIPTORS else -1
-            self._top = Dir(fd, path)
+            self._top = Dir(fd, path, Spelling() if folding else None)
             found = self._top.stat()
             if not stat.S_ISDIR(found.st_mode):
                 raise NotADirectoryError(path)
@@ -228,7 +252,10 @@ class Root:
                         # RACE: somebody may make it between our two calls; what it is then, child() says.
                         with suppress(FileExistsError):
                             at.mkdir(name)
-                        below = at.child(name)
+                        try:
+                            below = at.child(name)
+                        except FileNotFoundError as problem:  # a folder of another spelling has the place
+                            raise InTheWay(name) from problem
                 except InTheWay as problem:
                     raise InTheWay("/".join(walked)) from problem
                 if at is not self._top:
@@ -238,6 +265,14 @@ class Root:
         finally:
             if at is not self._top:
                 at.close()
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder; none if it is not there or can't be read."""
+        try:
+            with self.folder(folder) as at, at.entries() as entries:
+                return [entry.name for entry in entries]
+        except (OSError, InTheWay):
+            return []
 
     @contextmanager
     def above(self, path: RelPath, *, create: bool = False) -> Iterator[tuple[Dir, str]]:

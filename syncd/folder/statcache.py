@@ -117,6 +117,15 @@ class StatCache:
         ).fetchone()
         return None if row is None else _known(row)
 
+    def knows_below(self, folder: str) -> bool:
+        """Whether any file is known in a folder or deeper."""
+        start = os.fsencode(folder)
+        found = self._db.execute(
+            "SELECT 1 FROM file WHERE folder = ? OR (folder > ? AND folder < ?) LIMIT 1",
+            (start, start + b"/", start + b"0"),  # "0" is what follows "/"
+        ).fetchone()
+        return found is not None
+
     def put(self, files: Iterable[tuple[Hashed, int]]) -> None:
         """Remember files, each with the time at which its hashing began."""
         with self._changing():

@@ -7,7 +7,7 @@ folder, knows them by their content (see `commit`), and makes the same merge aga
 import errno
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 
@@ -22,6 +22,7 @@ from syncd.folder.place import Meanwhile
 from syncd.folder.root import InTheWay
 from syncd.folder.scan import StatId
 from syncd.publisher.merge import Merge
+from syncd.publisher.twins import is_twin
 from syncd.publisher.workspace import Workspace
 
 _FEW = 8
@@ -41,21 +42,27 @@ def bring(here: Workspace, merge: Merge) -> list[RelPath]:
 def put_aside(here: Workspace, path: RelPath, when: datetime) -> RelPath | None:
     """Rename what stands in the way of a file of theirs and is not ours to publish; its new name, None if nothing does.
 
-    That is a folder of litter, a file that is too large, a fifo; or such a file where a folder is needed.
+    That is a folder of litter, a file that is too large, a fifo; or such a file where a folder is needed; or any of
+    them under a name that the disk takes for this one.
     """
     for blocking in [*parents(path), path]:
         above, _, name = blocking.rpartition("/")
         try:
             with here.root.folder(above) as folder:
-                is_folder = stat.S_ISDIR(folder.lstat(name).st_mode)
                 with folder.entries() as entries:
                     taken = {entry.name for entry in entries}
+                spelt = next((each for each in sorted(taken) if is_twin(here, each, name)), name)
+                is_folder = stat.S_ISDIR(folder.lstat(spelt).st_mode)
         except FileNotFoundError:
             return None
-        if is_folder and blocking != path:
+        if is_folder and blocking != path and spelt == name:
             continue
-        to = beside(blocking, MY_COPY, when, taken, folder=is_folder)
-        place.move(here.root, blocking, to)
+        blocked = RelPath(f"{above}/{spelt}" if above else spelt)
+        if is_folder and spelt != name:
+            place.prune(here.root, blocked)
+        to = beside(blocked, MY_COPY, when, taken, folder=is_folder)
+        with suppress(FileNotFoundError):
+            place.move(here.root, blocked, to)
         return to
     return None
 
@@ -130,7 +137,8 @@ class _Bringing:
         now = file.entry if file else None
         if now == entry:
             return None
-        if now not in (_at(here, self._merge.ours, path), _at(here, self._merge.theirs, path)):
+        was_hidden = now is None and path in self._merge.shown
+        if not was_hidden and now not in (_at(here, self._merge.ours, path), _at(here, self._merge.theirs, path)):
             raise Meanwhile(path)
         expect: StatId | None = file.seen.stat if file else None
         if entry is None:

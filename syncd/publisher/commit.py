@@ -6,7 +6,7 @@ from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
 from syncd.core.safety import Vanishing, vanished
 from syncd.git.trees import item_of
-from syncd.publisher import words
+from syncd.publisher import twins, words
 from syncd.publisher.look import Looked
 from syncd.publisher.workspace import Workspace
 
@@ -36,10 +36,11 @@ def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
         for path, change in looked.edits.items()
         if theirs is None or here.history.entry(theirs, path) != change.now
     }
-    if not edits:
-        return None
     history = here.history
     before = history.tree_id(head)
+    if not edits:
+        _unhide(here, before, looked)
+        return None
     with history.bulk():
         tree = history.edited(before, {path: item_of(change.now) for path, change in edits.items()})
     if tree == before:
@@ -47,10 +48,17 @@ def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
     gone = _vanished(edits)
     if not safety.agreed:
         _check(here, before, tree, gone, safety)
+    _unhide(here, before, looked)
     made = history.commit([head] if head else [], tree, here.author, words.message(edits))
     history.set_head(here.branch, made)
     safety.vanishing.went(safety.now, gone, sum(1 for change in edits.values() if change.now is not None))
     return made
+
+
+def _unhide(here: Workspace, tree: bytes | None, looked: Looked) -> None:
+    """Before the commit: a file that is in a commit and not in the folder would pass for deleted after a crash."""
+    for path in sorted(looked.free):
+        twins.unhide(here, tree, path)
 
 
 def _vanished(edits: dict[RelPath, Change]) -> int:

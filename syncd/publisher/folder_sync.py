@@ -359,7 +359,7 @@ class FolderSync:
             (self._now.guarded, looked.guarded),
         ):
             for path in list(kept):
-                if due.everything or path in due.paths:
+                if due.everything or path in due.paths or path in looked.also:
                     del kept[path]
             kept.update(new)
 

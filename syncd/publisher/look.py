@@ -12,6 +12,7 @@ from syncd.core.names import windows_problem
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.observe import Observed, observe_file, walk
 from syncd.folder.root import InTheWay
+from syncd.publisher import twins
 from syncd.publisher.guarding import LARGE, TOO_LARGE_END, large
 from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
@@ -29,10 +30,14 @@ class Looked:
     warnings: dict[RelPath, str] = field(default_factory=dict)
     guarded: dict[RelPath, str] = field(default_factory=dict)
     """Which guard leaves a path out, for those that can be overridden."""
+    free: set[RelPath] = field(default_factory=set)
+    """What was hidden by a name of the same spelling that is gone now: see `twins`."""
+    also: set[RelPath] = field(default_factory=set)
+    """What was looked at besides what was asked for."""
 
     def found(self) -> int:
         """How much there is to say."""
-        return len(self.edits) + len(self.half) + len(self.left_out)
+        return len(self.edits) + len(self.half) + len(self.left_out) + len(self.free)
 
 
 def look_everywhere(here: Workspace, impatient: Collection[RelPath] = (), untouched: Untouched | None = None) -> Looked:
@@ -52,7 +57,11 @@ def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[Rel
     out, done = Looked(), set[RelPath]()
     here.begin_look()
     with here.history.bulk():
-        for path in sorted(set(paths)):
+        asked = set(paths)
+        if here.root.folding:
+            tree = here.history.tree_id(here.head)
+            out.also.update(*(twins.also(here, tree, path) for path in asked))
+        for path in sorted(asked | out.also):
             if any(above in done for above in parents(path)):
                 continue
             if _at(here, path, out):
@@ -63,6 +72,9 @@ def look_at(here: Workspace, paths: Iterable[RelPath], impatient: Collection[Rel
 def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
     """Compare one path; whether it was a folder, so that all below it is done."""
     if any(here.passes_over(above, True) for above in parents(path)):
+        return False
+    if (hides := twins.hides(here, here.history.tree_id(here.head), path)) is not None:
+        _hidden(out, *hides)
         return False
     item = here.history.item(here.head, path)
     tree = item.id if item is not None and item.is_folder else None
@@ -108,10 +120,16 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouch
         files = level.observed.files
         folders = set(level.folders)
         known: set[RelPath] = set()
-        for raw, item in here.history.items(trees.pop(level.folder, None)).items():
+        items = here.history.items(trees.pop(level.folder, None))
+        there = here.root.names(level.folder) if here.root.folding else ()
+        hidden = twins.hidden_in(here, level.folder, items, there, level.before)
+        for raw, item in items.items():
             name = raw.decode("utf-8", "surrogateescape")
             path = RelPath(prefix + name)
-            if item.is_folder:
+            if name in hidden:
+                holder = hidden[name]
+                _hidden(out, path, None if holder is None else RelPath(prefix + holder))
+            elif item.is_folder:
                 if name in folders:
                     trees[path] = item.id
                 elif not here.ignored(path, True) and level.observed.knows(path):
@@ -128,6 +146,13 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouch
             untouched.note(level, at, clean=out.found() == before and level.folder not in here.guards.passed)
     if untouched is not None:
         untouched.keep()
+
+
+def _hidden(out: Looked, path: RelPath, holder: RelPath | None) -> None:
+    if holder is None:
+        out.free.add(path)
+    else:
+        out.left_out[path] = twins.sentence(path, holder)
 
 
 def _gone(here: Workspace, tree: bytes, prefix: str, out: Looked) -> None:

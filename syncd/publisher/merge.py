@@ -12,6 +12,7 @@ from syncd.folder.scan import look
 from syncd.git.trees import Item, item_of
 from syncd.merge.resolve import Note, Parties, resolve
 from syncd.publisher import words
+from syncd.publisher.twins import for_folder
 from syncd.publisher.workspace import Workspace
 from syncd.view import MoveBeside, PutBeside, Stamp, Take, Write
 
@@ -26,6 +27,8 @@ class Merge:
     ours: CommitId | None
     theirs: CommitId
     edits: Mapping[RelPath, Entry | None]
+    shown: frozenset[RelPath]
+    """Those that another name hid until now, so that they don't lie in the folder as `ours` says."""
     notes: tuple[Note, ...] = ()
 
 
@@ -37,7 +40,8 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     history, ours = here.history, here.head
     yours = history.changes(base, theirs)
     if ours == base and history.contains(theirs, ours):
-        return Merge(theirs, ours, theirs, {path: c.now for path, c in yours.items() if here.syncs(path)})
+        news = {path: change.now for path, change in yours.items() if here.syncs(path)}
+        return Merge(theirs, ours, theirs, *for_folder(here, history.tree_id(ours), history.tree_id(theirs), news))
     mine = history.changes(base, ours)
     shared = {path: change for path, change in yours.items() if here.syncs(path)}
     author = history.look_up(theirs).author.name
@@ -71,7 +75,7 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     # A remote that went back to an older commit (I8) is no second parent: we have it already.
     parents = [*([ours] if ours else []), *([] if history.contains(ours, theirs) else [theirs])]
     made = history.commit(parents, tree, here.author, said)
-    return Merge(made, ours, theirs, edits, tuple(resolution.notes))
+    return Merge(made, ours, theirs, *for_folder(here, before, tree, edits), tuple(resolution.notes))
 
 
 def _carried(here: Workspace, base: CommitId | None, theirs: CommitId) -> dict[RelPath, Item | None]:

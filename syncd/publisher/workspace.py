@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 from syncd.core.entry import CommitId, RelPath
+from syncd.core.folding import Folding
 from syncd.core.ignore import Ignored, ignored
 from syncd.core.names import problem
 from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import Seen
+from syncd.folder.spelling import folding_of
 from syncd.folder.statcache import StatCache
 from syncd.git.commits import Author, History
 from syncd.publisher.guarding import LARGEST, Guards, too_large
@@ -39,11 +41,23 @@ class Workspace:
         self.cache = StatCache(own / "files.sqlite")
         self.guards = Guards(self.history)
         self._root: Root | None = None
+        self._own = own
+        self._tried: tuple[tuple[int, int], Folding] | None = None
 
     def __enter__(self) -> "Workspace":
         """Open the folder; Gone if it is not there."""
-        self._root = Root(self.folder)
+        self._root = Root(self.folder, self._folding())
         return self
+
+    def _folding(self) -> Folding:
+        """What the folder's disk does not tell apart."""
+        try:
+            found = os.stat(self.folder)
+            if self._tried is None or self._tried[0] != (found.st_dev, found.st_ino):
+                self._tried = (found.st_dev, found.st_ino), folding_of(self.folder, self._own / "disk.json")
+        except OSError:
+            return Folding.NOTHING  # to open it fails as well, and tells why
+        return self._tried[1]
 
     def __exit__(self, *_: object) -> None:
         if self._root is not None:
