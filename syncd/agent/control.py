@@ -40,6 +40,18 @@ class Controlled(Protocol):
         """Update now, files that wait included; a sentence."""
         ...
 
+    async def pause(self, course: str, paused: bool) -> str:
+        """Bring no updates, or bring them again; a sentence."""
+        ...
+
+    async def changes(self, course: str) -> dict[str, Any]:
+        """What differs from the instructor's, and what updates replaced."""
+        ...
+
+    async def compare(self, course: str, path: str, version: str) -> dict[str, Any]:
+        """A file's texts now and before: a kept version, or the instructor's."""
+        ...
+
 
 @asynccontextmanager
 async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
@@ -58,7 +70,22 @@ async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
         course = _text(said, "course") if said.get("course") is not None else None
         return web.json_response({"sentence": await agent.update(course)})
 
-    app.add_routes([web.get("/v1/status", status), web.post("/v1/restore", restore), web.post("/v1/update", update)])
+    async def pause(request: web.Request) -> web.Response:
+        said = await _object(request)
+        return web.json_response(
+            {"sentence": await agent.pause(_text(said, "course"), said.get("paused") is not False)}
+        )
+
+    async def changes(request: web.Request) -> web.Response:
+        return web.json_response(await agent.changes(_text(await _object(request), "course")))
+
+    async def compare(request: web.Request) -> web.Response:
+        said = await _object(request)
+        version = _text(said, "version") if said.get("version") else ""
+        return web.json_response(await agent.compare(_text(said, "course"), _text(said, "path"), version))
+
+    asked = {each.__name__: each for each in (restore, update, pause, changes, compare)}
+    app.add_routes([web.get("/v1/status", status), *(web.post(f"/v1/{name}", do) for name, do in asked.items())])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     path = state / "agent.sock"
@@ -71,7 +98,7 @@ async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
 
 
 def ask_agent(state: Path, question: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Ask the agent of this state folder: `status`, `restore` or `update`.
+    """Ask the agent of this state folder: `status`, `restore`, `update`, `pause`, `changes` or `compare`.
 
     NeedsUser, with its sentence, if it says no or is not running.
     """

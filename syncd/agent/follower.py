@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _FIRST_TRY_S, _LONGEST_TRY_S = 0.2, 15.0
 _GUARD_S = 1.0
 _SHOWN_NOTES = 20
+_PAUSED = "Paused: no new versions come until you let them."
 _FIRST_MEASURED_S, _MEASURED_EVERY_S = 30.0, 600.0
 
 _P = ParamSpec("_P")
@@ -62,6 +63,7 @@ class Follower:
         self._updated_at = self._began = time.time()
         self._visible_s: float | None = None
         self._beside = 0
+        self.paused = keeper.paused
 
     def status(self) -> dict[str, Any]:
         """The view as the node and the commands are told of it."""
@@ -85,6 +87,8 @@ class Follower:
     def _standing(self) -> tuple[str, str]:
         if isinstance(self._trouble, NeedsUser):
             return State.NEEDS_YOU.value, str(self._trouble)
+        if self.paused:
+            return "paused", _PAUSED
         if self._away is not None:
             return "offline", self._away
         if self._trouble is not None:
@@ -125,9 +129,25 @@ class Follower:
         return sentence
 
     async def update_now(self) -> str:
-        """Update, with the files that wait."""
+        """Update, with the files that wait; in a paused folder this once."""
         self._settled(await self._on_worker(self._keeper.update, self._ready, True))
         return self._standing()[1]
+
+    async def pause(self, paused: bool) -> str:
+        """Bring no updates until told to go on; a sentence."""
+        await self._on_worker(self._keeper.pause, paused)
+        self.paused = paused
+        self._wake.set()
+        self._tell()
+        return _PAUSED if paused else "New versions come again."
+
+    async def changes(self) -> dict[str, Any]:
+        """See `compare.listed`."""
+        return await self._on_worker(self._keeper.changes)
+
+    async def compare(self, path: str, version: str) -> dict[str, Any]:
+        """See `compare.compared`."""
+        return await self._on_worker(self._keeper.compare, path, version)
 
     async def _follow(self) -> None:
         pause = _FIRST_TRY_S
@@ -155,6 +175,9 @@ class Follower:
             except TimeoutError:
                 pass
             self._wake.clear()
+            if self.paused:
+                pause = None
+                continue
             began = time.monotonic()
             report = await self._attempt(self._keeper.update, self._ready)
             took = time.monotonic() - began

@@ -5,6 +5,7 @@
 <state>/snapshots/  which commits, and where the node keeps them
 <state>/versions/   what updates and restores replaced
 <state>/notes.json  the newest sentences for the student
+<state>/paused      there while the student wants no updates
 """
 
 import json
@@ -13,7 +14,9 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from syncd.agent.compare import compared, listed
 from syncd.agent.journal import write_durably
 from syncd.agent.kinds import Kind, choose, keep_kind, kept_kind
 from syncd.agent.plain import Emptied, PlainView
@@ -118,6 +121,32 @@ class Keeper:
         sentence = f"{what} {'is' if len(given) == 1 else 'are'} as the instructor has it again; what you had is kept."
         self.notes = [*self.notes, sentence][-_NOTES:]
         return sentence
+
+    @property
+    def paused(self) -> bool:
+        """Whether the student wants no updates for now."""
+        return (self._state / "paused").exists()
+
+    def pause(self, paused: bool) -> None:
+        """Remember it, durably."""
+        if paused:
+            write_durably(self._state / "paused", b"")
+        else:
+            (self._state / "paused").unlink(missing_ok=True)
+
+    def changes(self) -> dict[str, Any]:
+        """See `compare.listed`."""
+        return listed(self._opened(), self._versions)
+
+    def compare(self, path: str, version: str) -> dict[str, Any]:
+        """See `compare.compared`."""
+        view = self._opened()
+        if view.base is None:
+            raise NeedsUser(_NOT_YET)
+        try:
+            return compared(view, self._snapshots(view.base), self._versions, RelPath(path), version)
+        except (LookupError, ValueError) as problem:
+            raise NeedsUser("The earlier version can't be read any more.") from problem
 
     def counted(self, limit: SoftLimit) -> Kept:
         """What is kept for the student: the layer, and older versions."""

@@ -92,8 +92,18 @@ class _Agent:
         return await self._of(course).restore(path)
 
     async def update(self, course: str | None) -> str:
-        wanted = list(self._followers.values()) if course is None else [self._of(course)]
+        every = [follower for follower in self._followers.values() if not follower.paused]
+        wanted = every if course is None else [self._of(course)]
         return " ".join([await follower.update_now() for follower in wanted])
+
+    async def pause(self, course: str, paused: bool) -> str:
+        return await self._of(course).pause(paused)
+
+    async def changes(self, course: str) -> dict[str, Any]:
+        return await self._of(course).changes()
+
+    async def compare(self, course: str, path: str, version: str) -> dict[str, Any]:
+        return await self._of(course).compare(path, version)
 
     def _of(self, course: str) -> Follower:
         follower = self._followers.get(course)

@@ -210,6 +210,62 @@ async def test_restore_by_the_control_socket(node: PlayedNode, tmp_path: Path, k
             await asyncio.to_thread(view_of, config.state, tmp_path / "elsewhere")
 
 
+async def test_a_student_sees_what_was_merged_and_put_beside(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    first, mine, theirs = b"1\n2\n3\n4\n5\n", b"I\n2\n3\n4\n5\n", b"1\n2\n3\n4\nV\n"
+    async with running(config):
+        await node.publish({"lab/a.txt": first, "b.bin": b"\0\1", "c.txt": b"c"})
+        await until(reads(home / "lab/a.txt", first))
+        (home / "lab/a.txt").write_bytes(mine)
+        (home / "b.bin").write_bytes(b"\0\2")
+        (home / "new.txt").write_text("<b>new</b>")
+        (home / "c.txt").unlink()
+        await node.publish({"lab/a.txt": theirs, "b.bin": b"\0\1", "c.txt": b"c"})
+        await until(reads(home / "lab/a.txt", b"I\n2\n3\n4\nV\n"))
+        said = await ask(config, "changes", {"course": "ds8"})
+        assert [(one["path"], one["what"]) for one in said["edited"]] == [
+            ("b.bin", "edited"),
+            ("c.txt", "deleted"),
+            ("lab/a.txt", "edited"),
+            ("new.txt", "added"),
+        ]
+        (kept,) = said["kept"]
+        assert (kept["path"], kept["reason"]) == ("lab/a.txt", "merged with an update")
+
+        async def texts(path: str, version: str = "") -> tuple[str | None, str | None, list[str]]:
+            found = await ask(config, "compare", {"course": "ds8", "path": path, "version": version})
+            return found["before"], found["now"], found["unread"]
+
+        merged = "I\n2\n3\n4\nV\n"
+        assert await texts("lab/a.txt", kept["version"]) == (mine.decode(), merged, [])
+        assert await texts("lab/a.txt") == (theirs.decode(), merged, [])
+        assert await texts("b.bin") == (None, None, ["before", "now"])
+        assert await texts("new.txt") == (None, "<b>new</b>", [])
+        assert await texts("c.txt") == ("c", None, [])
+        assert await texts("../../etc/passwd") == (None, None, [])
+        with pytest.raises(NeedsUser, match="no such earlier version"):
+            await texts("lab/a.txt", "0" * 64)
+
+
+async def test_a_paused_course_stays_as_it_is_until_it_goes_on(node: PlayedNode, tmp_path: Path, kind: str) -> None:
+    config = config_for(tmp_path, node, kind)
+    home = config.courses[0].root
+    async with running(config):
+        await node.publish({"a": b"1"})
+        await until(reads(home / "a", b"1"))
+        assert "Paused" in (await ask(config, "pause", {"course": "ds8"}))["sentence"]
+        await node.publish({"a": b"2"})
+        assert await ask(config, "update", {}) == {"sentence": ""}
+        await until(lambda: node.reports[-1]["state"] == "paused")
+        assert (home / "a").read_bytes() == b"1"
+    async with running(config):  # it is remembered
+        await until(lambda: node.reports[-1]["state"] == "paused")
+        assert (home / "a").read_bytes() == b"1"
+        await ask(config, "pause", {"course": "ds8", "paused": False})
+        await until(reads(home / "a", b"2"))
+
+
 def asked_as_nobody(folder: Path) -> bytes:
     """What another user is answered who got hold of the socket's folder all the same."""
     reading, writing = os.pipe()
