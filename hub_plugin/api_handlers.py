@@ -16,7 +16,7 @@ from hub_plugin.hub_service import Context, context_key, open_to_anybody, token_
 from hub_plugin.links import clean_path
 from hub_plugin.mine import rows_of
 from hub_plugin.openapi import document
-from hub_plugin.overview import ViewRow, key
+from hub_plugin.shown import ViewRow, key
 from syncd.core.errors import NeedsUser
 
 

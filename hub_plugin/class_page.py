@@ -9,8 +9,8 @@ from hub_plugin.courses import Course
 from hub_plugin.links import target_of
 from hub_plugin.live import Layout, layout
 from hub_plugin.mine import folder_of, rows_of
-from hub_plugin.overview import Overview, key
 from hub_plugin.reports import Names
+from hub_plugin.shown import Overview, key
 
 _MISSING_SHOWN = 50
 

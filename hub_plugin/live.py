@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub_plugin.overview import Overview
+from hub_plugin.shown import Overview
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from hub_plugin import words
 from hub_plugin.courses import Course, repository_of
 from hub_plugin.live import Layout, Piece
-from hub_plugin.overview import FolderCard, Overview, Publish, Status, Tone, ViewRow, key
 from hub_plugin.reports import Names, remote_without_secrets
+from hub_plugin.shown import FolderCard, Overview, Publish, Status, Tone, ViewRow, key
 
 _NEW_SHOWN = 5
 

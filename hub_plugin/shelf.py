@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hub_plugin.live import Board, Layout
-from hub_plugin.overview import Overview
 from hub_plugin.pages import Pages, Patches
+from hub_plugin.shown import Overview
 
 _MOST = 2_048
 

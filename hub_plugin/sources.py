@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from hub_plugin import words
-from hub_plugin.overview import Look
+from hub_plugin.shown import Look
 from syncd.core.errors import TryAgain
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a class of a thousand with long lists of notes has some 2 MB

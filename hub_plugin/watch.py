@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hub_plugin.live import Board, layout
-from hub_plugin.overview import Look, Overview, Places, overview, places_in
+from hub_plugin.overview import overview, places_in
+from hub_plugin.shown import Look, Overview, Places
 from hub_plugin.sources import Source
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from typing import Any
 from standins import commit, course, folder, view
 
 from hub_plugin.live import Board, layout
-from hub_plugin.overview import Look, key, overview
+from hub_plugin.overview import overview
 from hub_plugin.pages import Pages
+from hub_plugin.shown import Look, key
 
 
 def shown(board: Board, *views: dict[str, Any], folders: list[Any] | None = None) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from standins import commit, course, folder, view
 
 from hub_plugin import words
-from hub_plugin.overview import Look, Notice, Overview, Status, Tone, folder_status, key, overview, places_in
+from hub_plugin.overview import folder_status, overview, places_in
+from hub_plugin.shown import Look, Notice, Overview, Status, Tone, key
 
 
 def seen(

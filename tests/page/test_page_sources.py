@@ -10,7 +10,7 @@ from aiohttp import web
 from standins import NodeStandIn, PublisherStandIn, folder
 
 from hub_plugin import sources, words
-from hub_plugin.overview import Look
+from hub_plugin.shown import Look
 from hub_plugin.sources import Node, Publisher
 
 

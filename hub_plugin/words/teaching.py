@@ -1,0 +1,19 @@
+"""An instructor's page of a class."""
+
+from hub_plugin.words.catalogue import _
+
+LINKS = _("Links for your course's pages")
+LINK_PATH = _("File or folder")
+LINK_SHOW = _("Show links")
+LINK_OURS = _("Link")
+LINK_INTERACT = _("Interact")
+LINK_GIT_PULL = _("nbgitpuller")
+LINK_HUB = _("Plain hub link")
+LINK_HTML = _("HTML")
+LINK_MARKDOWN = _("Markdown")
+LINK_TEXT = _("Open in JupyterHub")
+ROSTER = _("Without a folder yet")
+ROSTER_ALL = _("Everybody on the roster has a folder.")
+ROSTER_UNKNOWN = _("The hub can't say just now who is in this course.")
+PUBLISHED_ELSEWHERE = _("Nobody publishes this course from this machine; what its instructors push still arrives.")
+UNFOLLOWED_YET = _("This hub's node does not follow the course yet; ask whoever runs the hub to add it to the node.")
