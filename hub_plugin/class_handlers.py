@@ -9,6 +9,7 @@ from hub_plugin.class_page import class_layout, links_to, without_folder
 from hub_plugin.courses import Course, Role
 from hub_plugin.hub_service import Context, context_key, draw, stream, visitor_key
 from hub_plugin.links import clean_path
+from hub_plugin.mine import folder_of
 from hub_plugin.reports import Names
 from hub_plugin.shelf import Cut
 from syncd.core.errors import TryAgain
@@ -46,6 +47,7 @@ async def _page(request: web.Request) -> web.Response:
         path=path,
         links=links_to(course, path, hub, service),
         webhook=f"{hub}services/{service}/webhooks/{course.name}",
+        publishes=folder_of(context.watcher.shown, course) is not None,
         secret=await context.webhooks.log.secret(course.name),
         last=last[0] if last else None,
     )

@@ -21,7 +21,7 @@ from hub_plugin.rate import Rate
 from hub_plugin.service import HEADERS, HEARTBEAT_S, MOST_READERS, static_file
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Place, Shelf
-from hub_plugin.sources import Node
+from hub_plugin.sources import Node, Publisher
 from hub_plugin.watch import Watcher
 from hub_plugin.webhooks import LARGEST_BODY, Webhooks
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
@@ -50,6 +50,7 @@ class Context:
     agents: Agents
     rate: Rate
     webhooks: Webhooks
+    publisher: Publisher | None
     ending: asyncio.Event
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
@@ -77,10 +78,27 @@ session_key = web.RequestKey("session", Session)
 
 
 def make_hub_app(
-    settings: Settings, hub: Hub, database: Database, watcher: Watcher, agents: Agents, node: Node | None = None
+    settings: Settings,
+    hub: Hub,
+    database: Database,
+    watcher: Watcher,
+    agents: Agents,
+    node: Node | None = None,
+    publisher: Publisher | None = None,
 ) -> web.Application:
-    """The service; it closes what it was given when it ends.  `node` is told of webhooks."""
-    from hub_plugin import admin_handlers, api_handlers, class_handlers, link_handlers, my_handlers
+    """The service; it closes what it was given when it ends.
+
+    `node` is told of webhooks, `publisher` does what instructors ask for; both are the watcher's sources as well.
+    """
+    from hub_plugin import (
+        admin_handlers,
+        api_handlers,
+        change_handlers,
+        class_handlers,
+        link_handlers,
+        my_handlers,
+        release_handlers,
+    )
 
     pages = Pages()
     app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_BODY)
@@ -94,6 +112,7 @@ def make_hub_app(
         shelf=Shelf(pages),
         agents=agents,
         rate=Rate(),
+        publisher=publisher,
         webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses)),
         ending=asyncio.Event(),
     )
@@ -107,7 +126,9 @@ def make_hub_app(
     app.router.add_get(f"{prefix}oauth_callback", _callback)
     app.router.add_post(f"{prefix}logout", _logout)
     my_handlers.add_routes(app, prefix)
+    change_handlers.add_routes(app, prefix)
     class_handlers.add_routes(app, prefix)
+    release_handlers.add_routes(app, prefix)
     admin_handlers.add_routes(app, prefix)
     api_handlers.add_routes(app, prefix)
     link_handlers.add_routes(app, prefix, hub.address.base_url)
@@ -192,12 +213,12 @@ def draw(request: web.Request, template: str, board: Board | None = None, **said
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-def message(request: web.Request, status: int, sentence: str) -> web.Response:
-    """A page that says one sentence, or for a program the sentence alone."""
+def message(request: web.Request, status: int, sentence: str, back: str = "") -> web.Response:
+    """A page that says one sentence, or for a program the sentence alone; `back` is where to go from there."""
     context = request.app[context_key]
     if token_of(request) or request.path.startswith(f"{context.prefix}api/"):
         return web.json_response({"error": sentence}, status=status)
-    answer = draw(request, "hub_message.html", sentence=sentence)
+    answer = draw(request, "hub_message.html", sentence=sentence, back=back)
     answer.set_status(status)
     return answer
 

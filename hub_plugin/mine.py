@@ -27,6 +27,7 @@ class MyCourse:
     fresh: tuple[Publish, ...]
     teaches: bool
     here: bool
+    paused: bool
 
 
 def my_layout(
@@ -57,12 +58,17 @@ def my_layout(
 
 def folder_of(shown: Overview, course: Course) -> FolderCard | None:
     """The instructor's folder that a publisher on this machine has for a course."""
-    wanted = course.repository
-    here = remote_without_secrets(course.remote)
-    for folder in shown.folders:
-        if folder.remote == here or (wanted and repository_of(folder.remote) == wanted):
-            return folder
-    return None
+    fitting = [folder for folder in shown.folders if _gets_from(course, folder)]
+    exact = [folder for folder in fitting if course.branch in (None, folder.students_branch or folder.branch)]
+    return next(iter(exact or fitting), None)
+
+
+def _gets_from(course: Course, folder: FolderCard) -> bool:
+    """Whether the course's students get what this folder publishes to them."""
+    remote = folder.students_remote or folder.remote
+    return remote == remote_without_secrets(course.remote) or (
+        bool(course.repository) and repository_of(remote) == course.repository
+    )
 
 
 def rows_of(shown: Overview, course: Course) -> tuple[ViewRow, ...]:
@@ -86,6 +92,7 @@ def _mine(shown: Overview, account: str, course: Course, teaches: bool, seen: fl
         fresh=_fresh(published.recent if published else (), seen),
         teaches=teaches,
         here=row is not None,
+        paused=row is not None and row.paused,
     )
 
 

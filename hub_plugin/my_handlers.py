@@ -19,6 +19,7 @@ def add_routes(app: web.Application, prefix: str) -> None:
     app.router.add_get(f"{prefix}events", _events, allow_head=False)
     app.router.add_post(f"{prefix}courses/{{course}}/update", _update)
     app.router.add_post(f"{prefix}courses/{{course}}/restore", _restore)
+    app.router.add_post(f"{prefix}courses/{{course}}/pause", _pause)
 
 
 async def _page(request: web.Request) -> web.Response:
@@ -52,6 +53,14 @@ async def _restore(request: web.Request) -> web.StreamResponse:
     return await _act(
         request,
         lambda context, course, user: context.agents.ask(user, "restore", {"course": course.name, "path": path}),
+    )
+
+
+async def _pause(request: web.Request) -> web.StreamResponse:
+    paused = (await request.post()).get("paused") != "no"
+    return await _act(
+        request,
+        lambda context, course, user: context.agents.ask(user, "pause", {"course": course.name, "paused": paused}),
     )
 
 

@@ -124,6 +124,10 @@ def _folder_card(folder: reports.Folder, places: Places) -> FolderCard:
         warnings=folder.warnings,
         notes=folder.notes,
         recent=recent,
+        id=folder.id,
+        way=folder.way,
+        students_remote=folder.students_remote,
+        students_branch=folder.students_branch,
     )
 
 
@@ -148,6 +152,8 @@ def view_status(view: reports.View, newest: str, places: Places) -> Status:
     """A student's folder's state in words; `newest` is the commit that the node has ready."""
     if view.state == "needs_you":
         return Status(words.NEEDS_ATTENTION, Tone.BAD, view.sentence)
+    if view.state == "paused":
+        return _status(words.PAUSED_STATE, Tone.WAIT, view.sentence)
     if view.state == "offline":
         return _status(words.offline(0), Tone.WAIT, view.sentence)
     if view.waiting.total:
@@ -230,6 +236,7 @@ def _row(name: str, view: reports.View, newest: str, places: Places) -> ViewRow:
         waiting=view.waiting,
         notes=view.notes,
         updated_at=view.updated_at,
+        paused=view.state == "paused",
     )
 
 

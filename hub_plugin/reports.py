@@ -62,6 +62,11 @@ class Folder:
     warnings: Names
     notes: Names
     recent: tuple[Commit, ...]
+    students_remote: str = ""
+    """Where students get it from, if that is not the folder's own branch; with it their branch."""
+    students_branch: str = ""
+    way: str = ""
+    """`live` or `release`; '' if students follow the folder's own branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,9 @@ def folders(document: Mapping[str, object]) -> tuple[Folder, ...]:
             warnings=_sentences(item.get("warnings")),
             notes=_newest_sentences(item.get("notes")),
             recent=_recent(item.get("recent")),
+            students_remote=_remote(_part(item, "students").get("remote")),
+            students_branch=_text(_part(item, "students").get("branch")),
+            way=_text(_part(item, "students").get("way")),
         )
         for item in _items(document.get("folders"))
     )
@@ -152,6 +160,68 @@ def views(document: Mapping[str, object]) -> tuple[View, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What was published to students; `undoes` is the commit of the one that it takes back."""
+
+    id: str
+    commit: str
+    time: float | None
+    message: str
+    files: int | None
+    undoes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What will be."""
+
+    id: str
+    when: str
+    """In full words, in the time zone of the publisher's machine."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """A folder's releases; `waiting` is what students don't have yet."""
+
+    published: tuple[Release, ...]
+    planned: tuple[Planned, ...]
+    waiting: Names
+
+
+def releases(document: Mapping[str, object]) -> Releases:
+    """What a publisher says of one folder's releases."""
+    published = tuple(
+        Release(
+            id=_text(item.get("id")),
+            commit=_text(item.get("commit")),
+            time=_time(item.get("time")),
+            message=_text(item.get("message"), _PARAGRAPH).strip(),
+            files=_count(item.get("files")),
+            undoes=_text(item.get("undoes")),
+        )
+        for item in _items(document.get("published"))
+    )
+    planned = tuple(
+        Planned(_text(item.get("id")), _text(item.get("when")), _text(item.get("what")))
+        for item in _items(document.get("planned"))
+    )
+    waiting = [item.get("path") for item in _items(document.get("waiting"))]
+    return Releases(published, planned, _names(waiting))
+
+
+def line_of(text: str) -> str:
+    """A line of a file as it may be shown: all of it up to 2,000 characters, tabs as blanks."""
+    return _text(text.rstrip("\r").expandtabs(4), 2_000).replace("\n", "\ufffd")
+
+
+def path_of(value: object) -> str:
+    """A path, or another short text, as it may be shown in one line."""
+    return _path(value)
+
+
 def remote_without_secrets(url: str) -> str:
     """A remote's address as it may be shown: without user name and password."""
     return _remote(url)
@@ -177,6 +247,11 @@ def _items(value: object) -> Iterator[Mapping[str, object]]:
     for item in value if isinstance(value, list) else ():
         if isinstance(item, Mapping):
             yield item
+
+
+def _part(item: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = item.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _names(value: object) -> Names:

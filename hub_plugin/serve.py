@@ -49,7 +49,7 @@ async def _serve() -> None:
         AgentSettings(settings.courses, Path(settings.node), settings.agent_state, settings.system_user)
     )
     hub = Hub(address, frozenset(settings.admin_groups))
-    app = make_hub_app(settings, hub, database, watcher, agents, node)
+    app = make_hub_app(settings, hub, database, watcher, agents, node, publisher)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -69,6 +69,11 @@ class FolderCard:
     warnings: Names
     notes: Names
     recent: tuple[Publish, ...]
+    id: str = ""
+    """What the publisher calls it."""
+    way: str = ""
+    students_remote: str = ""
+    students_branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ class ViewRow:
     waiting: Names
     notes: Names
     updated_at: float | None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from hub_plugin import words
+from hub_plugin.reports import path_of
 from hub_plugin.shown import Look
-from syncd.core.errors import TryAgain
+from syncd.core.errors import NeedsUser, TryAgain
 
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a class of a thousand with long lists of notes has some 2 MB
 PATIENCE = aiohttp.ClientTimeout(total=4, connect=2)
@@ -107,6 +109,32 @@ class Publisher(Source):
     async def _ask(self) -> bytes:
         control = await asyncio.to_thread(_control, self._file)
         return await self._get(control.url / "v1/status", {"Authorization": f"Bearer {control.token}"})
+
+    async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+        """Have the publisher do or tell something of its control.
+
+        NeedsUser with the publisher's own sentence if it says no, TryAgain if it can't be asked.
+        """
+        try:
+            control = await asyncio.to_thread(_control, self._file)
+            url = control.url.with_path(path)
+            headers = {"Authorization": f"Bearer {control.token}"}
+            session, patience = self._open(), aiohttp.ClientTimeout(total=30, connect=2)
+            async with session.request(
+                method, url, json=body, headers=headers, allow_redirects=False, timeout=patience
+            ) as answer:
+                said = _document(await _capped(answer, self.who), self.who)
+                if answer.status == 401:
+                    raise TryAgain(words.PUBLISHER_REFUSES)
+                if answer.status != 200:
+                    raise NeedsUser(path_of(said.get("error")) or words.strange(self.who))
+                return said
+        except _Down as down:
+            raise TryAgain(str(down)) from down
+        except TimeoutError as error:
+            raise TryAgain(words.slow(self.who)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TryAgain(words.PUBLISHER_DOWN) from error
 
     def _connector(self) -> aiohttp.BaseConnector:
         return aiohttp.TCPConnector(limit=2)

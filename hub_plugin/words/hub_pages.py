@@ -2,6 +2,7 @@
 
 from hub_plugin.words.catalogue import _
 
+BACK = _("Back")
 NO_ACCESS = _("You are in no course of this hub that has synced folders; ask your instructor to add you.")
 NOT_IN_COURSE = _("You are not in this course, or this hub has no such course; ask your instructor to add you.")
 HUB_AWAY = _("The hub does not answer just now; try again in a moment.")

@@ -3,11 +3,14 @@
 import contextlib
 import hashlib
 import hmac
+import html
 import json
 import os
 import re
 import signal
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +39,7 @@ def running_as(town: Town, name: str) -> list[str]:
         line.split(":")[2] for line in (town.folder / "passwd").read_text().splitlines() if line.startswith(f"{name}:")
     )
     found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
+    for status in (Path(f"/proc/{process}/status") for process in town.processes()):
         with contextlib.suppress(OSError):
             if f"\nUid:\t{uid}\t" in status.read_text():
                 found.append((status.parent / "cmdline").read_text())
@@ -60,8 +63,91 @@ def test_a_student_starts_the_server_and_the_course_is_there(town: Town) -> None
     (town.course / "lab01.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     until(lambda: "lab01.ipynb" in contents(town, "ada", "textbook"))
     until(lambda: "<li>v2: <bdi>Add" in ada.get(ada.pages).text)
+    a_student_sees_what_was_merged(town, ada)
+    a_student_pauses_a_course(town, ada)
     ada.api("DELETE", "users/ada/server")
     until(lambda: not running_as(town, "ada"))
+
+
+def save(town: Town, name: str, path: str, text: str) -> None:
+    """Save a file in a user's own server, as Lab does."""
+    person = town.person(name)
+    token = person.api("POST", f"users/{name}/tokens", {"note": "test"})["token"]
+    body = json.dumps({"type": "file", "format": "text", "content": text}).encode()
+    saving = urllib.request.Request(
+        f"{town.hub}user/{name}/api/contents/{urllib.parse.quote(path)}",
+        body,
+        {"Authorization": f"token {token}"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(saving, timeout=30) as answer:
+        assert answer.status in (200, 201)
+
+
+def a_student_sees_what_was_merged(town: Town, ada: Person) -> None:
+    lines = [f"line {number}\n" for number in range(1, 5)]
+    (town.course / "plan.md").write_text("".join(lines))
+    until(lambda: "line 4" in contents(town, "ada", "textbook/plan.md"))
+    save(town, "ada", "textbook/plan.md", "".join(["<script>alert(1)</script>\n", *lines[1:]]))
+    (town.course / "plan.md").write_text("".join([*lines[:3], "LINE 4\n"]))
+    until(lambda: "LINE 4" in contents(town, "ada", "textbook/plan.md"))
+    assert "<script>alert(1)" in contents(town, "ada", "textbook/plan.md")
+    save(town, "ada", "textbook/<img src=x onerror=alert(1)>.md", "mine")
+    listed = ada.get(f"{ada.pages}courses/textbook/changes/")
+    assert "<bdi>plan.md</bdi>" in listed.text and "merged with an update" in listed.text
+    assert "&lt;img src=x onerror=alert(1)&gt;.md" in listed.text and "<img" not in listed.text
+    for link in re.findall(r'href="(compare\?path=plan[^"]+)"', listed.text):
+        page = ada.get(f"{ada.pages}courses/textbook/changes/{html.unescape(link)}")
+        assert page.status == 200 and "<script>alert" not in page.text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "<ins><code>LINE 4</code></ins>" in page.text  # what I had before, beside what the merge made of it
+    ben = town.person("ben").log_in()
+    other = ben.get(f"{ben.pages}courses/textbook/changes/compare?path=plan.md")
+    assert other.status == 503 and "only while your server runs" in other.text  # ben's own agent, never ada's
+
+
+def a_student_pauses_a_course(town: Town, ada: Person) -> None:
+    form = ada.get(ada.pages).form_token
+    told = ada.post(f"{ada.pages}courses/textbook/pause", paused="yes", form_token=form)
+    assert told.status == 200 and "Paused" in told.text
+    until(lambda: ">Paused<" in ada.get(ada.pages).text)
+    (town.course / "later.md").write_text("later")
+    time.sleep(2)
+    assert "later.md" not in contents(town, "ada", "textbook")
+    assert ada.post(f"{ada.pages}courses/textbook/pause", paused="no", form_token=form).status == 200
+    until(lambda: "later.md" in contents(town, "ada", "textbook"))
+
+
+def test_an_instructor_publishes_plans_and_undoes(town: Town) -> None:
+    kim = town.person("kim").log_in()
+    at = f"{kim.pages}courses/labs/releases/"
+    until(lambda: "lab01.md" in kim.get(at).text)
+    page = kim.get(at)
+    assert "Nothing has been published yet" in page.text
+    assert kim.post(f"{at}publish", paths="").status == 403
+    form = page.form_token
+    refused = kim.post(f"{at}publish", paths="../x", form_token=form)
+    assert refused.status == 400 and "does not lie in this folder" in refused.text
+    hostile = "<b onclick=x>Lab 1</b>"
+    done = kim.post(f"{at}publish", paths="lab01.md", message=hostile, form_token=form)
+    assert done.status == 200 and "is published" in done.text, done.text
+    page = kim.get(at)
+    assert "&lt;b onclick=x&gt;Lab 1&lt;/b&gt;" in page.text and "<b onclick" not in page.text
+    planned = kim.post(f"{at}publish", paths="lab01.md", at="in 3 days 14:00", form_token=form)
+    assert planned.status == 200 and "will be published on" in planned.text, planned.text
+    plan = re.search(r'name="plan" value="([^"]+)"', kim.get(at).text)
+    assert plan
+    assert "no longer planned" in kim.post(f"{at}cancel", plan=plan[1], form_token=form).text
+    release = re.search(r'name="release" value="([^"]+)"', kim.get(at).text)
+    assert release
+    assert "undone" in kim.post(f"{at}undo", release=release[1], form_token=form).text
+    assert (
+        "Every save of this folder goes to students at once" in kim.get(f"{kim.pages}courses/textbook/releases/").text
+    )
+    ben = town.person("ben").log_in()
+    mine = ben.get(ben.pages).form_token
+    assert ben.post(f"{ben.pages}courses/textbook/releases/undo", form_token=mine).status == 403
+    assert ben.get(f"{ben.pages}courses/textbook/releases/").status == 403
 
 
 def test_agents_come_from_their_parent_where_there_is_one(town: Town) -> None:

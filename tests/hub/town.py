@@ -73,12 +73,13 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
         (folder / name).write_text(name)
         (folder / name).chmod(0o600)
     state = {"SYNCD_STATE": str(folder / "instructor/state")}
+    labs = add_labs(processes, folder, git["url"], state)
     added = processes.run("add", course, remote, "--token-file", folder / "writer", env=state)
     assert added.returncode == 0, added.stderr
     processes.start("publisher", "syncd", "run", env=state)
     settings = folder / "node.toml"
     course_said = f'[[course]]\nname = "textbook"\nremote = "{remote}"\nbranch = "main"\ntoken_file = "reader"\n'
-    settings.write_text(f'store = "{folder}/node"\npoll_seconds = 0.3\n{course_said}')
+    settings.write_text(f'store = "{folder}/node"\npoll_seconds = 0.3\n{course_said}{labs}')
     processes.start("node", "syncd", "node", "--config", settings)
     (folder / "node").chmod(0o755)
     start_agents_parent(processes, folder, settings)
@@ -93,7 +94,25 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
         "node": str(folder / "node/node.sock"),
         "agents": str(folder / "agents.sock"),
         "publisher": state["SYNCD_STATE"],
+        "labs": f"{git['url']}/data-8/labs.git",
     }
+
+
+def add_labs(processes: Processes, folder: Path, git: str, state: dict[str, str]) -> str:
+    """A second folder, whose students get what is published to a branch of theirs; the node's settings for it."""
+    bare = folder / "git/data-8/labs.git"
+    subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", bare], check=True)
+    labs = folder / "instructor/labs"
+    labs.mkdir()
+    (labs / "lab01.md").write_text("The first lab.\n")
+    for command in (
+        ("add", labs, f"{git}/data-8/labs.git", "--token-file", folder / "writer"),
+        ("students", labs, "students", "--way", "release"),
+    ):
+        done = processes.run(*command, env=state)
+        assert done.returncode == 0, done.stderr
+    course = f'name = "labs"\nremote = "{git}/data-8/labs.git"\nbranch = "students"\ntoken_file = "reader"'
+    return f'[[course]]\n{course}\nmembers = ["kim"]\n'
 
 
 def start_agents_parent(processes: Processes, folder: Path, settings: Path) -> None:

@@ -27,6 +27,8 @@ c.Authenticator.admin_users = {"root-of-hub"}
 c.JupyterHub.load_groups = {
     "course-textbook": {"users": ["ada", "ben"]},
     "course-textbook-staff": {"users": ["kim"]},
+    "course-labs": {"users": []},
+    "course-labs-staff": {"users": ["kim"]},
 }
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab"
@@ -45,6 +47,7 @@ def earlier_hook(spawner):
 
 c.Spawner.pre_spawn_hook = earlier_hook
 c.SyncedFolders.courses = {"textbook": {"remote": town["remote"], "branch": "main", "title": "Data 8"}}
+c.SyncedFolders.courses["labs"] = {"remote": town["labs"], "branch": "students", "title": "Labs"}
 c.SyncedFolders.node = town["node"]
 c.SyncedFolders.publisher = town["publisher"]
 c.SyncedFolders.git_pull_links = True
