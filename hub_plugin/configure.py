@@ -69,6 +69,7 @@ class SyncedFolders(LoggingConfigurable):
         config=True
     )
     db_url = Unicode("sqlite:///synced-folders.sqlite", help="The service's database (SQLAlchemy).").tag(config=True)
+    redis_url = Unicode("", help="Redis, for several replicas of the service: redis:// or unix://.").tag(config=True)
     public_url = Unicode("", help="The hub's address for browsers, for links and webhooks on the pages.").tag(
         config=True
     )
@@ -124,6 +125,7 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
             admin_groups=tuple(found.admin_groups),
             default_account=found.default_account,
             db_url=found.db_url,
+            redis_url=found.redis_url,
             public_url=found.public_url,
         )
         service["command"] = [sys.executable, "-m", "hub_plugin.serve"]

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, delete, event, insert, make_url, select, update
+from sqlalchemy import Connection, create_engine, delete, event, func, insert, make_url, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hub_plugin import words
@@ -25,6 +25,9 @@ from syncd.core.errors import Stop
 
 VISIT_S = 1800.0
 """After so many seconds without a look, the next one is a new visit."""
+
+_MIGRATING = 0x53594E43
+"""The number of the lock under which one replica alone makes the tables."""
 
 _T = TypeVar("_T")
 
@@ -49,6 +52,8 @@ class Database:
             if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
                 # It holds tokens: nobody else may read it, from its first moment.
                 os.close(os.open(str(parsed.database), os.O_RDWR | os.O_CREAT, 0o600))
+            if parsed.drivername == "postgresql":
+                parsed = parsed.set(drivername="postgresql+psycopg")
             self._engine = create_engine(parsed, pool_pre_ping=True)
             if parsed.get_backend_name() == "sqlite":
                 event.listen(self._engine, "connect", _as_a_server_wants_it)
@@ -115,6 +120,8 @@ class Database:
 
 
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # several replicas may start at once
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
     with as_file(files("hub_plugin").joinpath("migrations")) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

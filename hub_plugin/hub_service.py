@@ -14,6 +14,7 @@ from hub_plugin.agents import Agents
 from hub_plugin.courses import Course, Role, Visitor, role_in
 from hub_plugin.database import Database, Session
 from hub_plugin.delivery_log import DeliveryLog
+from hub_plugin.events import Events
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, Login, NotAllowed, is_from
 from hub_plugin.pages import Pages
@@ -51,6 +52,7 @@ class Context:
     rate: Rate
     webhooks: Webhooks
     publisher: Publisher | None
+    events: Events
     ending: asyncio.Event
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
@@ -66,6 +68,11 @@ class Context:
             if course.name == name and role_in(visitor, course) >= least:
                 return course
         raise NotAllowed(words.NOT_IN_COURSE)
+
+    def heard(self, name: str) -> None:
+        """A page hears its stream, which may be another replica's."""
+        if hearing := self.hearing.get(name):
+            hearing.set()
 
     def account(self, user: str) -> str:
         """A hub user's account on this machine."""
@@ -85,6 +92,7 @@ def make_hub_app(
     agents: Agents,
     node: Node | None = None,
     publisher: Publisher | None = None,
+    events: Events | None = None,
 ) -> web.Application:
     """The service; it closes what it was given when it ends.
 
@@ -100,7 +108,7 @@ def make_hub_app(
         release_handlers,
     )
 
-    pages = Pages()
+    pages, events = Pages(), events or Events()
     app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_BODY)
     context = Context(
         settings=settings,
@@ -113,10 +121,12 @@ def make_hub_app(
         agents=agents,
         rate=Rate(),
         publisher=publisher,
-        webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses)),
+        events=events,
+        webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses), events),
         ending=asyncio.Event(),
     )
     app[context_key] = context
+    events.on("heard", context.heard)
     app.cleanup_ctx.append(_living)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_end_streams)
@@ -154,10 +164,8 @@ async def stream(request: web.Request, place: Callable[[], Place | None]) -> web
     nobody is heard to hear ends after a second, and the page asks again: slower, but it works.
     """
     context = request.app[context_key]
-    if heard := context.hearing.get(request.query.get("heard", "")):
-        heard.set()
-        return web.Response(status=204)
-    if "heard" in request.query:
+    if name := request.query.get("heard", "")[:64]:
+        await context.events.tell("heard", name)
         return web.Response(status=204)
     if context.watcher.readers >= MOST_READERS * 8:
         raise web.HTTPServiceUnavailable(text=words.FULL)
@@ -312,11 +320,13 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 async def _living(app: web.Application) -> AsyncIterator[None]:
     context = app[context_key]
-    looking = asyncio.create_task(context.watcher.run())
+    tasks = {asyncio.create_task(context.watcher.run()), asyncio.create_task(context.events.run())}
     yield
-    looking.cancel()
-    await asyncio.wait({looking})
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
     await context.webhooks.close()
+    await context.events.close()
     await context.watcher.close()
     await context.hub.close()
     await context.database.close()

@@ -13,6 +13,7 @@ from yarl import URL
 from hub_plugin import words
 from hub_plugin.agents import LocalAgents
 from hub_plugin.database import Database
+from hub_plugin.events import Events
 from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, HubAddress
@@ -42,6 +43,7 @@ async def _serve() -> None:
     address = HubAddress.from_environment(os.environ)
     where = URL(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:0"))
     database = await asyncio.to_thread(Database, settings.db_url)
+    events = Events(settings.redis_url, address.base_url)
     publisher = Publisher(Path(settings.publisher)) if settings.publisher else None
     node = Node(Path(settings.node)) if settings.node else None
     watcher = Watcher(publisher, node, Board())
@@ -49,7 +51,7 @@ async def _serve() -> None:
         AgentSettings(settings.courses, Path(settings.node), settings.agent_state, settings.system_user)
     )
     hub = Hub(address, frozenset(settings.admin_groups))
-    app = make_hub_app(settings, hub, database, watcher, agents, node, publisher)
+    app = make_hub_app(settings, hub, database, watcher, agents, node, publisher, events)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -31,6 +31,8 @@ class Settings:
     admin_groups: tuple[str, ...] = ()
     default_account: str = "data-8"
     db_url: str = "sqlite:///synced-folders.sqlite"
+    redis_url: str = ""
+    """Tells several replicas of the service of each other's events; '' where there is one."""
     public_url: str = ""
     """The hub's address as browsers and git hosts see it, for links and webhooks; '' if only the request tells."""
 

@@ -3,11 +3,14 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.delivery_log import DeliveryLog
+from hub_plugin.events import Events
 from hub_plugin.rate import Rate
 from hub_plugin.sources import Node
 from syncd.core.delivery import Deliveries, read_delivery
@@ -15,15 +18,18 @@ from syncd.core.errors import SyncError
 
 LARGEST_BODY = 1 << 20
 _WAITING_NOTES = 1_000
+_REMEMBERED_S = 3_600
+"""How long a delivery that one replica has taken is one seen before for the others."""
 _log = logging.getLogger("hub_plugin")
 
 
 class Webhooks:
     """Receives deliveries; hints and the log are seen to by tasks of its own."""
 
-    def __init__(self, log: DeliveryLog, node: Node | None, courses: frozenset[str]) -> None:
+    def __init__(self, log: DeliveryLog, node: Node | None, courses: frozenset[str], events: Events) -> None:
         self.log = log
-        self._node, self._courses = node, courses
+        self._node, self._courses, self._events = node, courses, events
+        events.on("hint", self.hint)
         self._seen = Deliveries()
         self._refusals = Rate(burst=5, per_minute=5)
         """How many refusals get into the log: anybody can send them."""
@@ -46,12 +52,12 @@ class Webhooks:
             return web.Response(status=403, text=words.WEBHOOK_REFUSED)
         if delivery.push is None:
             self._note(course, delivery.form, "other", words.WEBHOOK_OTHER, None, None, digest)
-        elif not self._seen.is_new(f"{course} {delivery.id} {digest.hex()}"):
+        elif not await self._is_new(f"{course} {delivery.id} {digest.hex()}"):
             self._note(course, delivery.form, "again", words.WEBHOOK_AGAIN, None, None, digest)
         else:
             push = delivery.push
             self._note(course, delivery.form, "taken", words.WEBHOOK_TAKEN, push.branch, push.commit, digest)
-            self.hint(course)
+            self._run(self._events.tell("hint", course))
         return web.Response(status=202, text=words.WEBHOOK_TAKEN)
 
     def hint(self, course: str) -> None:
@@ -61,6 +67,9 @@ class Webhooks:
             return
         task = self._hinting[course] = asyncio.create_task(self._tell(course))
         task.add_done_callback(lambda _: self._hinting.pop(course, None))
+
+    async def _is_new(self, name: str) -> bool:
+        return self._seen.is_new(name) and await self._events.first(name, _REMEMBERED_S)
 
     async def close(self) -> None:
         """Let what is under way come to its end."""
@@ -82,6 +91,9 @@ class Webhooks:
 
     def _note(self, *said: object) -> None:
         if len(self._tasks) < _WAITING_NOTES:  # whoever floods us gets no place in memory for it
-            task = asyncio.create_task(self.log.note(*said))  # type: ignore[arg-type]
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self.log.note(*said))  # type: ignore[arg-type]
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

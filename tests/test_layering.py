@@ -83,6 +83,7 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "jinja2": ("hub_plugin/", "syncd/page/"),
     "sqlalchemy": "hub_plugin/",
     "alembic": "hub_plugin/",
+    "redis": "hub_plugin/events.py",
     "traitlets": "hub_plugin/configure.py",
     "sqlite3": "syncd/folder/statcache.py",
     "pathspec": "syncd/core/patterns.py",

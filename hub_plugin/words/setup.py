@@ -12,6 +12,7 @@ PARENT_REFUSES = _(
 PARENT_FOLDERS = _("With c.SyncedFolders.agents_socket a course's folder is ~/NAME; take “folder” out of its settings.")
 LOG_NOT_READY = _("the server starts before its synced folders are ready.")
 LOG_NOT_ENDED = _("the agent of the synced folders may still run.")
+REDIS_AWAY = _("Redis does not answer just now; the replicas of the service act alone until it does.")
 EXTERNAL_NEEDS = _("An external service needs c.SyncedFolders.service_url and c.SyncedFolders.api_token.")
 
 
@@ -40,6 +41,11 @@ def agent_ended(code: int) -> str:
 def no_database(why: str) -> str:
     """The state can't be had."""
     return _("The service's database can't be used ({why}); see c.SyncedFolders.db_url.").format(why=why)
+
+
+def bad_redis(why: str) -> str:
+    """An address that is none of Redis."""
+    return _("The address in c.SyncedFolders.redis_url can't be used: {why}").format(why=why)
 
 
 def unknown_setting(name: str) -> str:
