@@ -55,6 +55,10 @@ _name = "|".join([*map(re.escape, sorted(_NAMES)), *(re.escape(p).replace(r"\*",
 _litter = re.compile(rf"(?:^|/)(?:{_name})(?:/|\Z)", re.IGNORECASE | re.DOTALL).search
 
 
+RULES = _name
+"""Other text whenever `ignored` judges otherwise than before."""
+
+
 def litter(name: str) -> bool:
     """Whether a file or folder of this name is nobody's work, wherever it lies."""
     return _litter(name) is not None

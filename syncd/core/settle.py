@@ -5,6 +5,7 @@ Rules that bind this file:
 - A path that had an event is named as due once, sooner or later, whatever else happens.
 - Paths settle together: one burst makes one batch.  Nobody waits longer than `longest_s` for others,
   and a path that is saved all the time is taken after `longest_s` as well.
+- A deletion is taken together with all else that is gone, whenever that would settle (`taken_with`, I7).
 - A path that is saved again and again (an editor's autosave every second) is taken less and less often, but every
   `slowest_s` at least; other paths do not wait for it.
 - Many paths at once wait a little longer for more of them.
@@ -156,6 +157,18 @@ class Settle:
             del self._paths[path]
             self._count(path, now)
         return Due(frozenset(ripe | again), False, over)
+
+    @property
+    def unsettled(self) -> frozenset[RelPath]:
+        """The paths that had events and are not due yet."""
+        return frozenset(self._paths)
+
+    def taken_with(self, due: Due, more: Iterable[RelPath], now: float) -> Due:
+        """What is due, and with it these `unsettled` paths."""
+        also = {path for path in more if self._paths.pop(path, None) is not None}
+        for path in also:
+            self._count(path, now)
+        return replace(due, paths=due.paths | also)
 
     def next_at(self) -> float | None:
         """When `due` may next give something; None if nothing is expected."""

@@ -324,6 +324,7 @@ class FolderSync:
         meant, self._meant = self._meant, False
         began = time.monotonic()
         try:
+            due = await self._whole_deletion(due)
             found = await self._disk.do(lambda: self._local.take_up(due, agreed=meant))
         except Held as problem:
             self._now.held, self._now.started = str(problem), True
@@ -347,6 +348,13 @@ class FolderSync:
         if found.commit is not None or was_held or not self._now.started:
             self._news.set()
         self._now.started = True
+
+    async def _whole_deletion(self, due: Due) -> Due:
+        """With a deletion all else that is gone, though it would settle later: I7 judges it as a whole."""
+        later = self._settle.unsettled
+        if not later or not due.paths or not await self._disk.do(self._local.gone, due.paths):
+            return due
+        return self._settle.taken_with(due, await self._disk.do(self._local.gone, later), time.monotonic())
 
     def _note(self, due: Due, found: TakenUp) -> None:
         looked, now = found.looked, time.monotonic()

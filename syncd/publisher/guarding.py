@@ -21,6 +21,9 @@ GUARDS = ("size", "secret", "staff", "solution", "ignored")
 RULE_FILES = (".gitignore", ".syncignore")
 """Patterns of files that stay out; what the second says counts before the first."""
 
+RULES = 1
+"""To be raised when a guard judges otherwise than in the version before, so that all is looked at once more."""
+
 MEGABYTE = 1 << 20
 LARGE = 50 * MEGABYTE
 """GitHub warns above this size; bytes."""
@@ -59,6 +62,14 @@ class Guards:
     def follow(self, allowed: tuple[Allowed, ...], has_students_branch: bool) -> None:
         """Go on with these settings."""
         self._allowed, self._has_students_branch = allowed, has_students_branch
+
+    @property
+    def rules(self) -> str:
+        """Other text whenever the settings, or this version, judge otherwise than before.
+
+        Files of patterns are not part of it: where they keep something out is looked at each time (`passed`).
+        """
+        return repr((RULES, LARGE, LARGEST, self._allowed, self._has_students_branch))
 
     def begin(self, head: CommitId | None, read: ReadFile) -> None:
         """A look begins: the files of patterns are read anew, each when it is first needed."""

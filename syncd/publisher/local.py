@@ -97,6 +97,11 @@ class Local:
                 self._vanishing.forget()
             return TakenUp(commit(here, looked, self._safety(agreed)), looked)
 
+    def gone(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
+        """Those of which nothing is in the folder."""
+        with self.here as here:
+            return frozenset(path for path in paths if not here.is_there(path))
+
     def take_in(
         self,
         theirs: CommitId,

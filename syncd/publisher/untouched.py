@@ -20,7 +20,7 @@ class Untouched:
 
     def __init__(self, here: Workspace) -> None:
         """Look at all folders that have a fingerprint."""
-        self._here = here
+        self._here, self._rules = here, here.rules
         self._known = here.cache.summaries()
         self._same = untouched(here.root, self._known)
         self._new: dict[str, Summary | None] = {}
@@ -64,4 +64,4 @@ class Untouched:
         self._here.cache.summarize({**self._new, **gone})
 
     def _tree(self, tree: bytes | None) -> bytes:
-        return (tree or b"") + self._here.rules
+        return (tree or b"") + self._rules

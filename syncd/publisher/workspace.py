@@ -1,9 +1,11 @@
 """One synced folder with what belongs to it: the open folder, its stat cache, its history."""
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
+from syncd.core import ignore
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.folding import Folding
 from syncd.core.ignore import Ignored, ignored
@@ -35,8 +37,6 @@ class Workspace:
         With a `subfolder` the folder is that part of the repository.
         """
         self.folder, self.branch, self.author, self.ignored = folder, branch, author, rule
-        self.rules = b""
-        """Any bytes that are others whenever `ignored`, or what else stays out, judges otherwise than before."""
         self.history = History(own / "history.git", subfolder)
         self.cache = StatCache(own / "files.sqlite")
         self.guards = Guards(self.history)
@@ -83,6 +83,12 @@ class Workspace:
             return None
         return fetched if self.history.contains(fetched, self.history.agreed(self.branch)) else None
 
+    @property
+    def rules(self) -> bytes:
+        """Bytes that are others whenever what stays out is judged otherwise than before."""
+        rules = f"{ignore.RULES} {self.guards.rules} {self.root.folding}"
+        return hashlib.sha1(rules.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()[:8]
+
     def begin_look(self) -> None:
         """The folder is about to be looked at: its own rules are read anew."""
         self.guards.begin(self.head, self._text)
@@ -96,6 +102,17 @@ class Workspace:
         if self.guards.allows(seen.path, "size"):
             return bad_name_left_out(seen)
         return left_out(seen)
+
+    def is_there(self, path: RelPath) -> bool:
+        """Whether anything is at a path, or can't be told."""
+        try:
+            with self.root.above(path) as (folder, name):
+                folder.lstat(name)
+        except (FileNotFoundError, InTheWay, ValueError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def _text(self, path: RelPath) -> str:
         try:

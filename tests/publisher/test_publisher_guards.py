@@ -60,6 +60,27 @@ async def test_i7_more_than_half_is_held_and_goes_on_by_itself_when_all_is_back(
         await until(lambda: len(course.files()) == 7)
 
 
+async def test_i7_a_deletion_is_judged_whole_though_some_of_it_would_settle_later(
+    state: Path, folder: Path, course: Course
+) -> None:
+    fill(folder, TWELVE)
+    await add(state, folder, course.url)
+    some = {name: content for name, content in TWELVE.items() if name < "lab/4"}
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        for name in some:
+            (folder / name).unlink()
+        await until(lambda: len(course.files()) == 12 - len(some))
+        fill(folder, some)  # deleted and restored within seconds, they are taken more and more slowly
+        await until(lambda: len(course.files()) == 12)
+        before = (await publisher.up_to_date())["commit"]
+        for name in [*some, "lab/4.txt", "lab/6.txt", "lab/7.txt", "lab/8.txt"]:
+            (folder / name).unlink()
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert status["commit"] == before == course.head()
+        assert f"{len(some) + 4} of 12 files vanished" in status["sentence"]
+
+
 async def test_i7_moving_everything_is_no_loss(state: Path, folder: Path, course: Course) -> None:
     fill(folder, TWELVE)
     await add(state, folder, course.url)

@@ -212,6 +212,19 @@ def test_i7_who_saves_between_deletions_is_at_work() -> None:
     assert not vanishing.too_much(2, 60, 45, 15)
 
 
+def test_a_deletion_takes_along_what_else_is_gone() -> None:
+    settle = Settle()
+    for start in (0.0, 1.0):  # taken twice, so that it is taken more slowly
+        settle.event(A, start)
+        assert settle.due(start + 0.9).paths == {A}
+    for path in (A, B, C):
+        settle.event(path, 2.0)
+    due = settle.due(2.3)
+    assert due.paths == {B, C} and settle.unsettled == {A}
+    assert settle.taken_with(due, {A}, 2.3).paths == {A, B, C}
+    assert settle.idle and settle.taken_with(due, {A}, 2.3) == due
+
+
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 def test_i7_what_is_not_worth_counting_is_never_held(total: int, gone: int, before: int) -> None:
     vanishing = Vanishing()

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from classroom_side import everything, fill
 
+from syncd.core import ignore
+from syncd.core.entry import RelPath
 from syncd.core.settle import Due
+from syncd.core.staff import Allowed
 from syncd.folder.scan import Listing
 from syncd.git.commits import Author
+from syncd.publisher import guarding
 from syncd.publisher.local import Local
+from syncd.publisher.look import look_everywhere
 from syncd.publisher.workspace import Workspace
 
 EVERYTHING = Due(frozenset(), True, frozenset())
@@ -69,14 +74,61 @@ def test_only_folders_that_were_touched_are_listed_again(desk: Desk) -> None:
     assert desk.look() == ["empty", "y", "y/w"]
 
 
-def test_other_rules_make_everything_be_looked_at(desk: Desk) -> None:
+def test_other_rules_make_everything_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(desk.folder, {"a/1": "1", "b/2": "2"})
     time.sleep(GRAIN_S)
     desk.look()
     desk.local.remember()
     assert desk.look() == []
-    desk.here.rules = b"others"
+    desk.here.guards.follow((Allowed(RelPath("a/1"), "secret"),), False)
     assert desk.look() == ["", "a", "b"]
+    desk.local.remember()
+    assert desk.look() == []
+    monkeypatch.setattr(guarding, "RULES", guarding.RULES + 1)
+    assert desk.look() == ["", "a", "b"]
+    monkeypatch.setattr(ignore, "RULES", ignore.RULES + "|\\.new")
+    assert desk.look() == ["", "a", "b"]
+
+
+SECRET = "token = 'ghp" + "_0123456789abcdefghijABCDEFGHIJ012345'\n"
+
+
+@pytest.mark.parametrize("changed", ["gitignore", "gitignore below", "syncignore", "syncstaff", "allowed", "students"])
+def test_rules_that_change_while_nobody_looks_hold_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    desk = Desk(tmp_path, monkeypatch)
+    fill(
+        desk.folder,
+        {".gitignore": "*.log\n", ".syncignore": "*.tmp\n", ".syncstaff": "exam*\n", "a/b/.gitignore": "*.o\n"},
+    )
+    fill(desk.folder, {f"a/b/{name}": name for name in ("x.log", "x.tmp", "x.o", "exam1", "x.solution.md", "x")})
+    fill(desk.folder, {"a/b/key": SECRET, "c/only.log": "a folder in which nothing else is"})
+    time.sleep(GRAIN_S)
+    for _ in range(3):
+        desk.local.take_up(EVERYTHING)
+    match changed:
+        case "gitignore":
+            (desk.folder / ".gitignore").write_text("x.tmp\n")
+        case "gitignore below":
+            (desk.folder / "a/b/.gitignore").unlink()
+        case "syncignore":
+            (desk.folder / ".syncignore").write_text("!x.log\n")
+        case "syncstaff":
+            (desk.folder / ".syncstaff").unlink()
+    desk.here.close()
+    here = Workspace(desk.folder, tmp_path / "own", "main", Author("Ida", "ida@example.org"))
+    allowed = Allowed(RelPath("a/b/key"), "secret"), Allowed(RelPath("a/b/x.log"), "ignored")
+    here.guards.follow(allowed if changed == "allowed" else (), changed == "students")
+    local = Local(here)
+    local.recover()
+    found = local.take_up(EVERYTHING)
+    assert found.commit is not None
+    with here:
+        here.cache.summarize(dict.fromkeys(here.cache.summaries()))
+        everything_anew = look_everywhere(here)
+    assert not everything_anew.edits
+    assert everything_anew.left_out == found.looked.left_out
 
 
 def test_what_was_seen_before_events_were_lost_is_not_used_after(desk: Desk) -> None:
