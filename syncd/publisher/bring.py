@@ -5,6 +5,7 @@ folder, knows them by their content (see `commit`), and makes the same merge aga
 """
 
 import errno
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,12 +21,16 @@ from syncd.folder.hash import Hashed
 from syncd.folder.observe import observe_file
 from syncd.folder.place import Meanwhile
 from syncd.folder.root import InTheWay
-from syncd.folder.scan import StatId
+from syncd.folder.scan import StatId, look
 from syncd.publisher.merge import Merge
 from syncd.publisher.twins import is_twin
 from syncd.publisher.workspace import Workspace
 
 _FEW = 8
+
+
+class NoRoom(NeedsUser):
+    """The folder's disk is full; that may be over at any time."""
 
 
 def bring(here: Workspace, merge: Merge) -> list[RelPath]:
@@ -99,6 +104,7 @@ class _Bringing:
 
     def bring(self, wave: _Wave) -> None:
         at_once = len(wave) > _FEW and place.can_flush()
+        self._check_room(wave, together=at_once)
         ready: list[tuple[place.Prepared, Entry, int]] = []
         try:
             for path, entry in wave:
@@ -118,6 +124,21 @@ class _Bringing:
         finally:
             for prepared, _, _ in ready:
                 place.abandon(self._here.root, prepared)
+
+    def _check_room(self, wave: _Wave, *, together: bool) -> None:
+        """The last free bytes of a disk are not taken from the person for what can't be whole anyway."""
+        sizes = [self._missing(path, entry) for path, entry in wave if entry is not None]
+        if (sum(sizes) if together else max(sizes, default=0)) > shutil.disk_usage(self._here.folder).free:
+            raise NoRoom(_FULL)
+
+    def _missing(self, path: RelPath, entry: Entry) -> int:
+        """Bytes that a file will need; none if one of its size lies there, as after a crash."""
+        size = self._here.history.size(entry.blob)
+        try:
+            seen = look(self._here.root, path)
+        except (OSError, InTheWay):
+            return size
+        return 0 if seen is not None and seen.stat.size == size else size
 
     def _finish(self, ready: list[tuple[place.Prepared, Entry, int]], *, durable: bool) -> None:
         placed: list[tuple[Hashed, int]] = []
@@ -162,9 +183,12 @@ class _Bringing:
             raise _sentence(path, problem) from problem
 
 
+_FULL = "The disk is full: free some space, then the changes of others come in by themselves."
+
+
 def _sentence(path: RelPath, problem: OSError) -> NeedsUser:
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NeedsUser("The disk is full: free some space, then the changes of others come in by themselves.")
+        return NoRoom(_FULL)
     if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return NeedsUser(f"“{path}” can't be written: give yourself the right to write the folder it is in.")
     return NeedsUser(f"“{path}” can't be written ({problem.strerror}): check the disk.")

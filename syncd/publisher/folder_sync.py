@@ -25,6 +25,7 @@ from syncd.git.remote import Remote
 from syncd.log_fields import about
 from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
+from syncd.publisher.bring import NoRoom
 from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Paces, Rewritten
 from syncd.publisher.guarding import RULE_FILES
@@ -413,7 +414,7 @@ class FolderSync:
                 self._look_again()
             except NeedsUser as problem:
                 self._now.refused, self._now.offline = str(problem), None
-                wait_s = self._timing.ask_again_s
+                wait_s = self._timing.poll_s if isinstance(problem, NoRoom) else self._timing.ask_again_s
             await self._refresh()
 
     async def _exchange(self) -> float:

@@ -51,6 +51,7 @@ class Local:
         self.here = here
         self._vanishing = Vanishing()
         self._untouched: Untouched | None = None
+        self._looked_at: tuple[int, int] | None = None
 
     def recover(self) -> list[RelPath]:
         """Give what a crash left aside its place again; the names of saves that were brought back."""
@@ -95,7 +96,10 @@ class Local:
                 looked = look_at(here, due.paths, due.impatient)
             if agreed:
                 self._vanishing.forget()
-            return TakenUp(commit(here, looked, self._safety(agreed)), looked)
+            taken = TakenUp(commit(here, looked, self._safety(agreed)), looked)
+            if due.everything:
+                self._looked_at = here.root.identity
+            return taken
 
     def gone(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
         """Those of which nothing is in the folder."""
@@ -111,10 +115,14 @@ class Local:
     ) -> TakenIn:
         """Merge a fetched commit into folder and branch.  `base` overrides what the histories have in common.
 
-        TryAgain if the folder is written to all the time.  What was already taken in is not taken in again.
+        TryAgain if the folder is written to all the time, or is another one than was looked at: what is written
+        into an empty one, there while a disk is out, would be missing in ours and look deleted.  What was already
+        taken in is not taken in again.
         """
         here, history = self.here, self.here.history
         with here:
+            if self._looked_at not in (None, here.root.identity):
+                raise TryAgain("Another folder lies there than before; it is looked at before the changes of others.")
             before: list[RelPath] = []
             for _ in range(_TRIES):
                 head = here.head

@@ -87,13 +87,13 @@ def state_of(now: Situation, students: StudentsSide | None = None) -> tuple[Stat
         return State.SETTLING, "Starting: looking at all files."
     if now.offline:
         return State.OFFLINE, now.offline
+    if now.much:
+        return State.SETTLING, "Much was saved at once: looking at all files."
     if now.waiting:
         count = "1 file waits" if len(now.waiting) == 1 else f"{len(now.waiting)} files wait"
         return State.SETTLING, f"{count} until it is completely written." if len(now.waiting) == 1 else (
             f"{count} until they are completely written."
         )
-    if now.much:
-        return State.SETTLING, "Much was saved at once: looking at all files."
     if now.head != now.agreed or not now.asked:
         return State.PUSHING, "Publishing what changed." if now.head != now.agreed else "Asking the remote."
     if now.shown != now.head:

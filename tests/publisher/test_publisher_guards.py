@@ -5,15 +5,20 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from classroom_side import TOKEN, Colleague, Course, Publisher, add, everything, fill, git, until
+from classroom_side import QUICK, TOKEN, Colleague, Course, Publisher, add, everything, fill, git, until
 
-from syncd.core.errors import Stop
+from syncd.core.errors import Stop, TryAgain
+from syncd.core.settle import Due
 from syncd.demo.gitserver import GitServer
+from syncd.git.commits import Author
 from syncd.publisher import workspace
 from syncd.publisher.folder_sync import Timing
+from syncd.publisher.local import Local
+from syncd.publisher.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +130,55 @@ async def test_i7_a_folder_that_is_gone_is_waited_for(
         await until(lambda: course.files() == everything(folder))
         fill(folder, {"and": "watched again"})
         await until(lambda: course.files() == everything(folder))
+
+
+def test_i7_changes_of_others_do_not_go_into_an_empty_folder_that_lies_there_instead(tmp_path: Path) -> None:
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    fill(folder, TWELVE)
+    here = Workspace(folder, tmp_path / "own", "main", Author("Ida", "ida@example.org"))
+    local = Local(here)
+    before = local.take_up(Due(frozenset(), True, frozenset())).commit
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "-b", "main", str(here.history.path), str(clone))
+    gone = next(iter(TWELVE))
+    git(clone, "rm", "-q", gone)
+    fill(clone, {"theirs": "new"})
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "Theirs")
+    git(clone, "push", "-q", str(here.history.path), "HEAD:refs/remotes/origin/main")
+    theirs = here.history.fetched("main")
+    assert theirs is not None
+    folder.rename(away)
+    folder.mkdir()
+    with pytest.raises(TryAgain, match="Another folder"):
+        local.take_in(theirs)
+    assert everything(folder) == {} and here.head == before
+    folder.rmdir()
+    away.rename(folder)
+    assert local.take_in(theirs).head == theirs
+    assert everything(folder).keys() == TWELVE.keys() - {gone} | {"theirs"}
+    here.close()
+
+
+@pytest.mark.root
+async def test_what_others_pushed_into_a_full_disk_comes_by_itself_when_there_is_room(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(subprocess.check_call, ["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder])
+    try:
+        fill(folder, {"mine": "1"})
+        await add(state, folder, course.url)
+        async with Publisher(state, replace(QUICK, poll_s=0.5, ask_again_s=300)) as publisher:
+            await publisher.up_to_date()
+            Colleague(tmp_path / "clone", course).push({f"{n}.bin": os.urandom(700_000) for n in range(9)})
+            status = await publisher.until(lambda now: now["state"] == NEEDS)
+            assert "disk is full" in status["sentence"] and os.listdir(folder) == ["mine"]
+            assert shutil.disk_usage(folder).free > 3_000_000
+            await asyncio.to_thread(subprocess.check_call, ["mount", "-o", "remount,size=40m", folder])
+            await publisher.up_to_date()
+            assert everything(folder) == course.files()
+    finally:
+        await asyncio.to_thread(subprocess.check_call, ["umount", "-l", folder])
 
 
 @pytest.mark.parametrize("keep", ["both", "theirs"])
