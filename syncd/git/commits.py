@@ -387,10 +387,10 @@ class History:
         except (pygit2.GitError, OSError) as problem:
             words = str(problem)
             if "space" in words or "quota" in words:
-                words = "the disk is full: free some space"
-            raise NeedsUser(
-                f"The history in {self.path} can't be written ({words}); it goes on by itself."
-            ) from problem
+                how = "the disk is full: free some space); it goes on by itself."
+            else:
+                how = f"{words}); if this stays so, end the publisher and run `syncd doctor --fix`."
+            raise NeedsUser(f"The history in {self.path} can't be written ({how}") from problem
 
     # commits
 

@@ -1,6 +1,7 @@
 """Whether a repository of ours is whole: looked at without changing it, as `git fsck` does."""
 
 import shutil
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,16 @@ from syncd.git.trees import parse_tree
 
 SPOILED: tuple[type[Exception], ...] = (pygit2.GitError, KeyError)
 """What reading a history that is not whole ends with."""
+
+
+def is_spoiled(error: BaseException) -> bool:
+    """Whether an error comes from reading a history that is not whole, and from no mistake elsewhere."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_spoiled, error.exceptions))
+    if isinstance(error, KeyError):  # as pygit2 tells of an object that is missing
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return bool(frames) and Path(frames[-1].f_code.co_filename).parent == Path(__file__).parent
+    return isinstance(error, pygit2.GitError)
 
 
 @dataclass(frozen=True, slots=True)

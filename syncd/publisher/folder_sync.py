@@ -21,6 +21,7 @@ from syncd.core.retry import Backoff
 from syncd.core.settle import Due, Settle
 from syncd.core.transfer import Transfer
 from syncd.git.commits import Author
+from syncd.git.integrity import is_spoiled
 from syncd.git.remote import Remote
 from syncd.log_fields import about
 from syncd.publisher import checkpoints, past
@@ -43,6 +44,11 @@ from syncd.publisher.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
+_SPOILED = (
+    "The history of this folder is damaged, so nothing is published; your files are untouched. End the publisher and "
+    "run `syncd doctor --fix`, which gets the history again from the remote and from the folder."
+)
+_UNEXPECTED = "Something unexpected went wrong; it is tried again, and the log says more."
 _ROUNDS = 6
 _REST_AFTER_S = 3.0
 _LONGEST_PATIENCE_S = 3600.0
@@ -180,9 +186,9 @@ class FolderSync:
             except* Stop as stopped:
                 self._now.missing = str(_first(stopped))
                 self._log.error("%s: %s", self.folder.path, self._now.missing)
-            except* Exception:  # noqa: BLE001
+            except* Exception as problems:  # noqa: BLE001
                 self._log.exception("%s: an unexpected error; beginning anew", self.folder.path)
-                self._now.missing = "Something unexpected went wrong; it is tried again, and the log says more."
+                self._now.missing = _SPOILED if is_spoiled(problems) else _UNEXPECTED
             failures += 1
             await asyncio.sleep(backoff.wait_s(failures, random.random()))
 

@@ -81,6 +81,12 @@ def _lose_objects(person: Person) -> None:
             path.write_bytes(b"spoiled")
 
 
+def _spoil_objects(person: Person) -> None:
+    for path in objects_of(person):
+        path.chmod(0o644)
+        path.write_bytes(b"spoiled")
+
+
 def _spoil_ref(person: Person) -> None:
     (own(person) / "history.git/refs/heads/main").write_text("0" * 38 + "08\n")
 
@@ -144,6 +150,23 @@ async def test_what_is_broken_is_found_and_mended(
 def listed(server: GitServer) -> list[str]:
     asked = ["git", "ls-tree", "-r", "--name-only", "main"]
     return subprocess.run(asked, cwd=server.path("ada/course"), capture_output=True, text=True).stdout.split()
+
+
+@pytest.mark.parametrize("spoil", [_lose_objects, _spoil_objects], ids=["lost", "spoiled"])
+async def test_a_damaged_history_is_said_with_the_way_to_mend_it(
+    course: Person, spoil: Callable[[Person], None]
+) -> None:
+    spoil(course)
+    (course.folder / "a.txt").write_text("saved while the history is damaged")
+    process = course.publish()
+    status = await course.until_published("needs_you")
+    assert "syncd doctor --fix" in status["sentence"], status
+    assert (course.folder / "a.txt").read_text() == "saved while the history is damaged"
+    course.end(process)
+    await examined(course, "--fix")
+    course.publish()
+    await course.until_published()
+    assert (course.folder / "a.txt").read_text() == "saved while the history is damaged"
 
 
 async def test_what_only_a_person_can_mend_is_said(course: Person, server: GitServer, tmp_path: Path) -> None:
