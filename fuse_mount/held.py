@@ -6,6 +6,7 @@ But a folder that somebody stands in, and a file that somebody has open, are ask
 
 The table is memory shared with whoever keeps the descriptor: an append-only log of records that is
 rewritten when most of it is dead.  It outlives the process, not the machine: after a reboot there is no mount.
+A process may be killed between any two of its instructions, so what counts becomes true by the store of one word.
 """
 
 import mmap
@@ -17,13 +18,14 @@ from dataclasses import dataclass
 from fuse_mount.lower import LowerStat
 from fuse_mount.nodes import File, Folder
 
-_MAGIC = 0x31444C4548  # "HELD1"
-_HEADER = struct.Struct("<QIIQQQQQQ")
-# magic, where the log begins and ends, the request under way, the last that was done, minor version and flags
-# agreed on, how many processes have served the mount, where the log ended when the request under way began
-_SPAN, _NUMBER, _AGREED = struct.Struct("<II"), struct.Struct("<Q"), struct.Struct("<QQ")
-_SPAN_AT, _DOING_AT, _DONE_AT, _AGREED_AT, _AGE_AT, _MARK_AT = 8, 16, 24, 32, 48, 56
-_START = 64
+_MAGIC = 0x32444C4548  # "HELD2"
+_MAGIC_AT, _HEAD_AT, _DOING_AT, _DONE_AT, _MINOR_AT, _FLAGS_AT, _AGE_AT = range(7)
+"""The words of the table's head, of 64 bits: which of `_HEADS` counts, the request under way, the last that was carried
+out, minor version and flags agreed on, how many processes have served the mount."""
+_HEADS = 8, 11
+"""Two places for what a rewrite changes at once: where the log begins, where it ends, and where it ended when the
+request under way began."""
+_START = 128
 _ROOM = 64 << 10
 
 _RECORD = struct.Struct("<BBHQQ")  # kind, flags, length of what follows, ino, parent's ino
@@ -33,7 +35,7 @@ _LOW = struct.Struct(
 )  # mode, size, mtime, uid, gid, rdev, is blob, length of the version; then version, name
 _REAL = struct.Struct("<Q")  # the upper file's inode number; then its name
 
-_FOLDER, _FILE, _COUNT, _DROP, _MOVE, _EXCHANGE = 1, 2, 3, 4, 5, 6
+_FOLDER, _FILE, _COUNT, _DROP, _MOVE, _EXCHANGE, _OPENED = range(1, 8)
 _GONE, _IS_LOW = 1, 2
 
 
@@ -73,6 +75,8 @@ class Held:
         if fresh:
             os.ftruncate(self.fd, _ROOM)
         self._map = mmap.mmap(self.fd, 0)
+        # A mapping of its own, for the log's is made larger: words are stored whole, which struct does not promise.
+        self._words = memoryview(mmap.mmap(self.fd, mmap.PAGESIZE)).cast("Q")
         self.folders: dict[int, HeldFolder] = {}
         self.files: dict[int, HeldFile] = {}
         self.moves: dict[int, tuple[int, bytes]] = {}
@@ -84,17 +88,20 @@ class Held:
         self.exchanged = False
         """Whether that exchange was carried out."""
         if fresh:
-            _HEADER.pack_into(self._map, 0, _MAGIC, _START, _START, 0, 0, 0, 0, 0, _START)
-        magic, self._begin, self._end, self.doing, done, self.minor, self.flags, self.age, self._mark = (
-            _HEADER.unpack_from(self._map)
-        )
-        self.done = self.doing == done
-        if magic != _MAGIC or not _START <= self._begin <= self._end <= len(self._map):
+            self._words[_HEADS[0]] = self._words[_HEADS[0] + 1] = self._words[_HEADS[0] + 2] = _START
+            self._words[_HEAD_AT] = _HEADS[0]
+            self._words[_MAGIC_AT] = _MAGIC
+        self._head = self._words[_HEAD_AT]
+        if self._words[_MAGIC_AT] != _MAGIC or self._head not in _HEADS:
             raise ValueError("not a table of what is held")
-        self._read()
+        self._begin, self._end, mark = self._words[self._head : self._head + 3]
+        if not _START <= self._begin <= self._end <= len(self._map):
+            raise ValueError("not a table of what is held")
+        self._read(mark)
 
     def close(self) -> None:
         """Let go of it."""
+        self._words.release()
         self._map.close()
         os.close(self.fd)
 
@@ -102,23 +109,50 @@ class Held:
 
     def agree(self, minor: int, flags: int) -> None:
         """What the kernel and we agreed on; a successor is not asked again."""
-        self.minor, self.flags = minor, flags
-        _AGREED.pack_into(self._map, _AGREED_AT, minor, flags)
+        self._words[_FLAGS_AT] = flags
+        self._words[_MINOR_AT] = minor
+
+    @property
+    def minor(self) -> int:
+        """The protocol's minor version that was agreed on; 0: nothing is yet."""
+        return self._words[_MINOR_AT]
+
+    @property
+    def flags(self) -> int:
+        """The flags that were agreed on."""
+        return self._words[_FLAGS_AT]
+
+    @property
+    def age(self) -> int:
+        """How many processes have served the mount before."""
+        return self._words[_AGE_AT]
 
     def age_by_one(self) -> None:
         """Another process serves the mount."""
-        self.age += 1
-        _NUMBER.pack_into(self._map, _AGE_AT, self.age)
+        self._words[_AGE_AT] += 1
+
+    @property
+    def doing(self) -> int:
+        """The number of the last request that was begun."""
+        return self._words[_DOING_AT]
+
+    @property
+    def done(self) -> bool:
+        """Whether it was carried out, too."""
+        return self._words[_DONE_AT] == self._words[_DOING_AT]
 
     def begins(self, unique: int) -> None:
         """A request is about to be carried out."""
-        self.doing = unique
-        _NUMBER.pack_into(self._map, _MARK_AT, self._end)
-        _NUMBER.pack_into(self._map, _DOING_AT, unique)
+        self._words[self._head + 2] = self._end
+        self._words[_DOING_AT] = unique
 
     def ends(self) -> None:
         """It is carried out, and about to be answered."""
-        _NUMBER.pack_into(self._map, _DONE_AT, self.doing)
+        self._words[_DONE_AT] = self._words[_DOING_AT]
+
+    def fails(self) -> None:
+        """It has changed nothing: a successor tries it as if for the first time."""
+        self._words[_DOING_AT] = 0
 
     # Records
 
@@ -150,16 +184,19 @@ class Held:
         """Whether most of the log is dead, where `live` records would do."""
         return bool(self._end > self._begin + _ROOM + 128 * live)
 
-    def rewrite(self, folders: Iterable[Folder], files: Iterable[File]) -> None:
-        """Begin the log anew with what is held now; until the last line the old one counts."""
-        records = [*map(_folder_record, folders), *map(_file_record, files)]
-        size = sum(map(len, records))
+    def rewrite(self, folders: Iterable[Folder], files: Iterable[File], opened: Iterable[int] = ()) -> None:
+        """Begin the log anew with what is held now; `opened` is of the request under way."""
+        kept = b"".join([*map(_folder_record, folders), *map(_file_record, files)])
+        under_way = b"".join(_RECORD.pack(_OPENED, 0, 0, ino, 0) for ino in opened)
+        size = len(kept) + len(under_way)
         begin = _START if size <= self._begin - _START else self._end
         self._reserve(begin + size)
-        self._map[begin : begin + size] = b"".join(records)
-        self._begin, self._end = begin, begin + size
-        _NUMBER.pack_into(self._map, _MARK_AT, begin + size)
-        _SPAN.pack_into(self._map, _SPAN_AT, begin, begin + size)
+        self._map[begin : begin + size] = kept + under_way
+        head = _HEADS[self._head == _HEADS[0]]
+        self._words[head], self._words[head + 1], self._words[head + 2] = begin, begin + size, begin + len(kept)
+        # Until this line the old log counts.
+        self._words[_HEAD_AT] = head
+        self._head, self._begin, self._end = head, begin, begin + size
 
     def _put(self, record: bytes) -> None:
         end = self._end + len(record)
@@ -167,19 +204,18 @@ class Held:
             self._reserve(end)
         self._map[self._end : end] = record
         # The record counts from here on: a kill before this line leaves the table as it was.
-        _SPAN.pack_into(self._map, _SPAN_AT, self._begin, end)
-        self._end = end
+        self._words[self._head + 1] = self._end = end
 
     def _reserve(self, size: int) -> None:
         while len(self._map) < size:
             self._map.resize(2 * len(self._map))
 
-    def _read(self) -> None:
+    def _read(self, mark: int) -> None:
         at = self._begin
         while at < self._end:
             kind, flags, length, ino, parent = _RECORD.unpack_from(self._map, at)
             tail = self._map[at + _RECORD.size : at + _RECORD.size + length]
-            under_way = at >= self._mark
+            under_way = at >= mark
             at += _RECORD.size + length
             gone = bool(flags & _GONE)
             if kind == _MOVE:
@@ -188,6 +224,10 @@ class Held:
             if kind == _EXCHANGE:
                 if under_way:
                     self.exchange = ino, tail[_REAL.size :], *_REAL.unpack_from(tail)
+                continue
+            if kind == _OPENED:
+                if under_way:
+                    self.opened.add(ino)
                 continue
             self.moves.pop(ino, None)
             before = self.files[ino].opens if ino in self.files else 0
@@ -201,8 +241,11 @@ class Held:
             elif kind == _DROP:
                 self.folders.pop(ino, None)
                 self.files.pop(ino, None)
-            if under_way and ino in self.files and self.files[ino].opens > before:
+            after = self.files[ino].opens if ino in self.files else 0
+            if under_way and after > before:
                 self.opened.add(ino)
+            elif after < before:
+                self.opened.discard(ino)  # by a successor that was about to open it again
 
 
 def _counts(node: File) -> bytes:

@@ -64,6 +64,8 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
             _folder(overlay, held, above, _DEPTH)
     for ino, file in held.files.items():
         _file(overlay, held, ino, file)
+    if held.exchanged:
+        held.ends()
     folders = list(held.folders)
     held.age_by_one()
     nodes.salt = (held.age & _AGES) << _SALT_AT
@@ -71,6 +73,7 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
     held.rewrite(
         (node for node in nodes.by_ino.values() if isinstance(node, Folder)),
         (node for node in nodes.by_ino.values() if isinstance(node, File)),
+        held.opened,
     )
     nodes.held = held
     return Taken(device, held, folders)

@@ -35,6 +35,8 @@ from syncd.view import Mine, Step, Update, View
 
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
+_DYING_S = 5.0
+"""For how long a process whose mount we were handed may still be closing its files, its lock among them."""
 
 
 class Engine(Protocol):
@@ -103,7 +105,7 @@ class OverlayView:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if handed is None and engine == "kernel":
             handed = kept_for(state) or claim(state)
-        self._lock = _locked(state)
+        self._lock = _locked(state, _DYING_S if handed is not None else 0.0)
         self._taken: Taken | None = None
         self._upper = Upper(state / "upper", state / "staging")
         self._log = RecordLog(state / "layer.log", self._upper.real)
@@ -307,14 +309,19 @@ class OverlayView:
         return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0), taken)
 
 
-def _locked(state: Path) -> int:
+def _locked(state: Path, patience_s: float) -> int:
     fd = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(fd)
-        raise Stop(f"Another process keeps the folder of {state} already; end that one first.") from error
-    return fd
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() < until:
+                time.sleep(0.002)
+                continue
+            os.close(fd)
+            raise Stop(f"Another process keeps the folder of {state} already; end that one first.") from error
+        return fd
 
 
 def _prepare_point(root: Path) -> None:

@@ -133,7 +133,7 @@ class Session:
         self._lock = lock
         self._stack_depth = stack_depth
         self._held = held
-        self._begun, self._done = held.doing & ~RESENT, held.done or held.exchanged
+        self._begun, self._done = held.doing & ~RESENT, held.done
         self._thread = threading.Thread(target=self._serve, name="fuse", daemon=True)
 
     def start(self) -> None:
@@ -219,6 +219,7 @@ class Session:
                     elif self._begun and unique & ~RESENT == self._begun:
                         self._begun = 0
                         reply = self._operations.again(request, self._done)
+                        held.ends()
                     elif op in _UNANSWERED:
                         # They may overtake a request that is asked again, whose number must stay on record.
                         handler(request)
@@ -227,6 +228,7 @@ class Session:
                         reply = handler(request)
                         held.ends()
         except OSError as error:
+            held.fails()
             code = error.errno or errno.EIO
         except Exception:  # noqa: BLE001 - the supervising loop: one bad request must not end the mount
             _log.exception("request %s failed", op)

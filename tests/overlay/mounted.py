@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,9 +77,19 @@ class Mounted:
                 os.setgroups([])
                 os.setresgid(more[0], more[0], more[0])
                 os.setresuid(more[0], more[0], more[0])
+            case "linger":
+                self._linger(view, more[0])
             case "close":
                 view.close()
         return None
+
+    def _linger(self, view: OverlayView, seconds: float) -> None:
+        """Have a child that keeps the folder's lock, as a process does that takes its time to die."""
+        if os.fork() == 0:
+            os.closerange(3, view._lock)
+            os.closerange(view._lock + 1, os.sysconf("SC_OPEN_MAX"))
+            time.sleep(seconds)
+            os._exit(0)
 
     def _snapshot(self, commit: str) -> Any:
         return self.store.snapshot(CommitId(commit))

@@ -1,5 +1,6 @@
 """A process that serves a mount is killed: nobody who uses the folder notices."""
 
+import errno
 import mmap
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ from mounted import Mounted
 
 from fuse_mount.kernel.mount import is_dead, is_mounted
 from fuse_mount.kernel.operations import KernelOperations
-from fuse_mount.kernel.session import Reply
+from fuse_mount.kernel.session import Reply, Request, Session
 from fuse_mount.syscalls import Rename, renameat2
 
 pytestmark = [pytest.mark.fuse, pytest.mark.slow]
@@ -55,6 +56,14 @@ def test_files_go_on_without_their_process_and_with_the_next(home: Path, student
     student.switch({"a.txt": b"two", "new2.txt": b"2"})
     assert (home / "a.txt").read_text() == "two"
     assert student.names() == ["a.txt", "new.txt", "new2.txt"]
+
+
+def test_whoever_takes_over_waits_for_one_that_takes_its_time_to_die(home: Path, student: Mounted) -> None:
+    for _ in range(2):
+        student.ask("linger", 0.5)
+        student.kill()
+        assert (home / "a.txt").read_text() == "one"
+        student.start()
 
 
 def test_open_files_and_mappings_go_on(home: Path, student: Mounted) -> None:
@@ -279,30 +288,71 @@ def test_a_view_that_is_closed_in_order_leaves_nobody(store: Store, tmp_path: Pa
     assert not _serving(mounted)
 
 
-DYING = ["_open", "_create", "_tmpfile", "_rename2"]
+DYING = ["_open", "_create", "_tmpfile", "_rename2", "_removexattr"]
+DEATHS = ["carried out", "noted", "carried out, begun, noted", "noted, noted, begun", "begun, carried out, begun"]
+"""At which points one process after the other dies: all before they answer one request."""
+
+
+class Deaths:
+    """Kills whichever process of a folder reaches the next point."""
+
+    def __init__(self, still_to_come: Path) -> None:
+        self._to_come = still_to_come
+        self._is_asked = False
+
+    def follow(self, deaths: str) -> None:
+        self._to_come.write_text(deaths)
+
+    def have_all_been(self) -> bool:
+        return not self._to_come.read_text()
+
+    def reach(self, point: str) -> None:
+        first, _, rest = self._to_come.read_text().partition(", ")
+        if first == point:
+            self._to_come.write_text(rest)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def after(self, handler: Callable[..., Reply]) -> Callable[..., Reply]:
+        def carry_out(*arguments: object) -> Reply:
+            self._is_asked = True
+            reply = handler(*arguments)
+            self.reach("carried out")
+            return reply
+
+        return carry_out
+
+    def asked_again(self, operations: KernelOperations, request: Request, done: bool) -> Reply:
+        self._is_asked = True
+        return AGAIN(operations, request, done)
+
+    def before_answer(self, session: Session, unique: int, code: int, reply: Reply) -> None:
+        if self._is_asked:
+            self.reach("noted")
+        self._is_asked = False
+        ANSWER(session, unique, code, reply)
+
+    def at_start(self, session: Session) -> None:
+        self.reach("begun")
+        START(session)
+
+
+AGAIN, ANSWER, START = KernelOperations.again, Session._answer, Session.start
 
 
 @pytest.fixture
-def dies(monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path) -> Iterator[tuple[Mounted, Path]]:
-    """A folder whose process dies after it carried out, and before it answers, once a file is there."""
-    trigger = tmp_path / "die"
+def dies(monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path) -> Iterator[tuple[Mounted, Deaths]]:
+    """A folder, and who kills its processes one after the other."""
+    deaths = Deaths(tmp_path / "deaths")
+    deaths.follow("")
     for name in DYING:
-        monkeypatch.setattr(KernelOperations, name, _dying(getattr(KernelOperations, name), trigger))
+        monkeypatch.setattr(KernelOperations, name, deaths.after(getattr(KernelOperations, name)))
+    monkeypatch.setattr(KernelOperations, "again", lambda *said: deaths.asked_again(*said))
+    monkeypatch.setattr(Session, "_answer", lambda *said: deaths.before_answer(*said))
+    monkeypatch.setattr(Session, "start", lambda session: deaths.at_start(session))
     student = Mounted(store, tmp_path, "kernel")
     student.switch(COURSE)
-    yield student, trigger
+    yield student, deaths
     student.close()
-
-
-def _dying(handler: Callable[..., Reply], trigger: Path) -> Callable[..., Reply]:
-    def carry_out(*arguments: object) -> Reply:
-        reply = handler(*arguments)
-        if trigger.exists():
-            trigger.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return reply
-
-    return carry_out
 
 
 OPENS = {
@@ -313,13 +363,19 @@ OPENS = {
 }
 
 
+@pytest.mark.parametrize("deaths", DEATHS)
 @pytest.mark.parametrize("opening", OPENS)
-def test_a_kill_before_an_open_is_answered_leaves_nothing_open(dies: tuple[Mounted, Path], opening: str) -> None:
-    student, trigger = dies
-    trigger.touch()
+def test_kills_before_an_open_is_answered_leave_nothing_open(
+    dies: tuple[Mounted, Deaths], opening: str, deaths: str
+) -> None:
+    student, killer = dies
+    killer.follow(deaths)
+    if deaths.startswith("begun"):
+        student.kill()
     fd = OPENS[opening](student.root)
-    assert not trigger.exists(), "nobody died"
-    student.kill()
+    assert killer.have_all_been()
+    if student.process:
+        student.kill()
     student.start()
     os.write(fd, b"x")
     name = "a.txt" if opening == "open" else "new.txt"
@@ -330,24 +386,39 @@ def test_a_kill_before_an_open_is_answered_leaves_nothing_open(dies: tuple[Mount
     assert not list((student.state / "staging").iterdir()), "something hidden is left"
 
 
+@pytest.mark.parametrize("deaths", DEATHS)
 @pytest.mark.parametrize("one, other", [("lab", "own"), ("lab", "a.txt"), ("a.txt", "note.txt")])
-def test_a_kill_before_an_exchange_is_answered_does_not_undo_it(
-    dies: tuple[Mounted, Path], one: str, other: str
+def test_kills_before_an_exchange_is_answered_do_not_undo_it(
+    dies: tuple[Mounted, Deaths], one: str, other: str, deaths: str
 ) -> None:
-    student, trigger = dies
+    student, killer = dies
     home = student.root
     (home / "own" / "deep").mkdir(parents=True)
     (home / "note.txt").write_text("note")
     names = [home / one, home / other]
     held = [os.open(path, os.O_RDONLY) for path in names]
     before = [os.stat(path).st_ino for path in names]
-    trigger.touch()
+    killer.follow(deaths)
+    if deaths.startswith("begun"):
+        student.kill()
     renameat2(-100, os.fsencode(names[0]), -100, os.fsencode(names[1]), Rename.EXCHANGE)
-    assert not trigger.exists(), "nobody died"
-    student.restart()
+    assert killer.have_all_been()
+    if student.process:
+        student.kill()
+    student.start()
     assert [os.stat(path).st_ino for path in reversed(names)] == before
     assert [os.fstat(fd).st_ino for fd in held] == before
     for fd, path in zip(held, reversed(names), strict=True):
         if path.is_dir():
             assert os.listdir(fd) == os.listdir(path)
         os.close(fd)
+
+
+@pytest.mark.parametrize("deaths", ["noted", "noted, begun"])
+def test_what_failed_fails_though_a_kill_comes_before_the_answer(dies: tuple[Mounted, Deaths], deaths: str) -> None:
+    student, killer = dies
+    student.write("own.txt", b"mine")
+    killer.follow(deaths)
+    with pytest.raises(OSError) as problem:
+        os.removexattr(student.path("own.txt"), "user.none")
+    assert problem.value.errno == errno.ENODATA and killer.have_all_been()
