@@ -422,3 +422,4 @@ def test_what_failed_fails_though_a_kill_comes_before_the_answer(dies: tuple[Mou
     with pytest.raises(OSError) as problem:
         os.removexattr(student.path("own.txt"), "user.none")
     assert problem.value.errno == errno.ENODATA and killer.have_all_been()
+    student.restart()
