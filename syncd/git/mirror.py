@@ -1,5 +1,6 @@
 """A bare repository on this machine, read object by object: trees as git stores them, nothing checked out."""
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,30 @@ def _objects_in(index: Path) -> list[pygit2.Oid]:
     names = 8 + 256 * 4
     count = int.from_bytes(data[names - 4 : names], "big")
     return [pygit2.Oid(raw=data[at : at + 20]) for at in range(names, names + 20 * count, 20)]
+
+
+def broken_packs(path: Path) -> list[Path]:
+    """The packs that don't hold what was written into them: each ends with the SHA-1 of all before (gitformat-pack)."""
+    broken = []
+    for index in sorted(path.glob("objects/pack/*.idx")):
+        for file in (index, index.with_suffix(".pack")):
+            try:
+                if not _ends_with_its_sum(file):
+                    broken.append(file)
+            except FileNotFoundError:
+                broken.append(file)
+    return broken
+
+
+def _ends_with_its_sum(file: Path) -> bool:
+    with open(file, "rb") as source:
+        left = source.seek(0, 2) - 20
+        source.seek(0)
+        found = hashlib.sha1(usedforsecurity=False)
+        while left > 0 and (piece := source.read(min(left, 1 << 20))):
+            found.update(piece)
+            left -= len(piece)
+        return source.read() == found.digest()
 
 
 def discard(path: Path) -> None:

@@ -215,6 +215,7 @@ class Remote:
         if pushing and ("fastforward" in message or "not present locally" in message):
             return rejected(self.address, branch, "non-fast-forward", "")
         missing = isinstance(error, pygit2.NotFoundError) and "object not found" in message
+        missing = missing or "missing delta bases" in message  # the server builds on objects that we said we have
         if missing or getattr(error, "error_class", None) in _LOCAL_DAMAGE:
             return Damaged(
                 f"The copy of the repository on this machine can't be read ({message}): it must be made anew."

@@ -15,7 +15,7 @@ from syncd.core.delivery import Push
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.core.transfer import Transfer
-from syncd.git.mirror import Mirror, discard, tidy
+from syncd.git.mirror import Mirror, broken_packs, discard, tidy
 from syncd.git.remote import Busy, Damaged, NoBranch, Remote
 from syncd.log_fields import about
 from syncd.metrics.node import CourseMeter
@@ -71,6 +71,14 @@ class CourseKeeper:
     async def run(self) -> None:
         """Look until cancelled."""
         await self._start()
+        checking = asyncio.create_task(self._check_contents()) if self._store.was_killed else None
+        try:
+            await self._keep_looking()
+        finally:
+            if checking is not None:
+                checking.cancel()
+
+    async def _keep_looking(self) -> None:
         while True:
             self._wanted.clear()
             before = self.kept
@@ -96,6 +104,13 @@ class CourseKeeper:
             self._damaged = True
             self.hint()
         return len(wrong)
+
+    async def _check_contents(self) -> None:
+        """After a kill or a loss of power, beside all else: a file can have its size and not its content then."""
+        try:
+            await self.mend()
+        except OSError as error:
+            self._log.warning("%s: contents can't be checked (%s)", self.course.name, error)
 
     def end(self) -> None:
         """The course is no longer kept here: whoever follows it is told to come again."""
@@ -136,6 +151,8 @@ class CourseKeeper:
         if self._branch is None or not self._store.mirror(name).is_dir():
             return kept, files
         try:
+            if self._store.was_killed and (broken := broken_packs(self._store.mirror(name))):
+                raise Damaged(f"{broken[0]} is damaged: the mirror is made anew.")
             mirror = Mirror(self._store.mirror(name))
             tip = mirror.tip(self._branch)
             if tip is not None and (kept is None or kept.ready.commit != tip or not kept.reusable):

@@ -32,13 +32,11 @@ def fill(
     `read` is called from this thread only.  Killed at any point, the folder holds whole blobs only;
     what lies in `incoming` is swept at the next start.  Memory is bounded by a batch.
     """
-    sizes: dict[bytes, int] = {}
-    missing: list[bytes] = []
-    for oid in dict.fromkeys(wanted):
-        try:
-            sizes[oid] = os.stat(blobs.path(BlobId(oid.hex()))).st_size
-        except FileNotFoundError:
-            missing.append(oid)
+    ids = list(dict.fromkeys(wanted))
+    found = executor.map(lambda oid: _size_if_whole(blobs.path(BlobId(oid.hex())), oid), ids)
+    known = dict(zip(ids, found, strict=True))
+    sizes = {oid: size for oid, size in known.items() if size is not None}
+    missing = [oid for oid, size in known.items() if size is None]
     done, total = 0, len(missing)
     try:
         for batch in _batches(missing, read):
@@ -52,6 +50,28 @@ def fill(
             raise NeedsUser("The disk of the node's store is full: free some space, then it goes on.") from error
         raise
     return sizes
+
+
+def id_of(place: Path) -> tuple[bytes, int]:
+    """The git id of a file's content as it is now, and its size."""
+    with open(place, "rb") as source:
+        size = os.fstat(source.fileno()).st_size
+        name = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        while piece := source.read(1 << 20):
+            name.update(piece)
+    return name.digest(), size
+
+
+def _size_if_whole(place: Path, oid: bytes) -> int | None:
+    """The size of a blob that is there; a damaged one is removed, so that it is made again."""
+    try:
+        found, size = id_of(place)
+    except FileNotFoundError:
+        return None
+    if found == oid:
+        return size
+    place.unlink()
+    return None
 
 
 def _spare_the_disk(folder: Path, wanted: int) -> None:

@@ -1,7 +1,6 @@
 """A node's store on disk: who may write it, where things lie, what is ready, and putting it right at start."""
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from syncd.git.mirror import sweep
 from syncd.manifest import Manifest
 from syncd.node.client import Ready, doors_beside
 from syncd.node.durable import write_durably
+from syncd.node.fill import id_of
 from syncd.node.gate import Gate
 from syncd.node.shown import RULES, LeftOut
 
@@ -58,6 +58,8 @@ class Store:
         self.gate = Gate()
         self.doors = doors_beside(self.socket)
         self._lock: int | None = None
+        self.was_killed = False
+        """Whether the service before us did not end by itself: what it wrote last is looked at closely."""
 
     def __enter__(self) -> Self:
         """Take the store.  Stop if another process has it, NeedsUser if it can't be written."""
@@ -77,6 +79,7 @@ class Store:
             holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
             raise Stop(f"Another node service (process {holder}) already serves {self.root}: this one ends.") from error
+        self.was_killed = os.fstat(lock).st_size > 0
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
@@ -87,6 +90,7 @@ class Store:
         if self._lock is not None:
             self.socket.unlink(missing_ok=True)
             self.doors.unlink(missing_ok=True)
+            os.ftruncate(self._lock, 0)
             os.close(self._lock)
             self._lock = None
 
@@ -167,7 +171,7 @@ class Store:
             progress(checked)
             place = self.course_blobs(course).path(record.blob)
             try:
-                if _id_of(place) != record.id:
+                if id_of(place)[0] != record.id:
                     place.unlink()
                     self.blobs.path(record.blob).unlink(missing_ok=True)
                     wrong.append(record.blob)
@@ -212,11 +216,3 @@ class Store:
                 sweep(course / "mirror.git")
             for aside in (*course.glob(".*"), *course.glob("content/manifests/.*")):
                 aside.unlink()
-
-
-def _id_of(place: Path) -> bytes:
-    with open(place, "rb") as source:
-        name = hashlib.sha1(b"blob %d\0" % os.fstat(source.fileno()).st_size, usedforsecurity=False)
-        while piece := source.read(1 << 20):
-            name.update(piece)
-    return name.digest()

@@ -252,11 +252,12 @@ async def test_damaged_store_is_made_again_from_the_mirror(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", ["objects", "all", "not a repository"])
+@pytest.mark.parametrize("damage", ["objects", "middle of a pack", "all", "not a repository"])
 async def test_damaged_mirror_is_fetched_anew(
     tmp_path: Path, server: GitServer, instructor: Instructor, damage: str
 ) -> None:
-    await instructor.push(COURSE)
+    numbers = b"".join(b"%d %d\n" % (n, n * n * 7919) for n in range(9_000))  # the next version comes as a delta of it
+    await instructor.push({**COURSE, "numbers": numbers})
     config = settings(tmp_path, server.url("course"))
     async with node(config) as running:
         await running.next()
@@ -265,6 +266,12 @@ async def test_damaged_mirror_is_fetched_anew(
         for pack in mirror.glob("objects/pack/*"):
             pack.chmod(0o644)
             pack.write_bytes(b"broken" + pack.read_bytes()[6:])
+    elif damage == "middle of a pack":
+        for pack in mirror.glob("objects/pack/*.pack"):
+            content = bytearray(pack.read_bytes())
+            content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+            pack.chmod(0o644)
+            pack.write_bytes(content)
     elif damage == "all":
         for path in mirror.rglob("*"):
             if path.is_file():
@@ -272,7 +279,7 @@ async def test_damaged_mirror_is_fetched_anew(
                 path.write_bytes(b"")
     else:
         (mirror / "HEAD").unlink()
-    second = await instructor.push({**COURSE, "new": b"!"})
+    second = await instructor.push({**COURSE, "numbers": numbers + b"more\n", "new": b"!"})
     async with node(config) as running:
         assert shown(await running.until(second)) == as_git_shows(instructor.path, second)
 

@@ -16,7 +16,7 @@ from syncd.core.errors import NeedsUser, TryAgain
 from syncd.demo.gitserver import GitServer
 from syncd.manifest import Manifest
 from syncd.node import fill
-from syncd.node.client import NodeClient
+from syncd.node.client import NodeClient, Ready
 from syncd.node.collect import KEEP_S, collect
 from syncd.node.pins import FORGOTTEN_S, Pins
 from syncd.node.store import Store
@@ -133,6 +133,53 @@ async def test_damaged_contents_are_found_by_their_ids_and_made_again(
         assert again.commit == commit
         assert shown(again) == as_git_shows(instructor.path, commit)
         assert await running.client.mend() == {"c": 0}
+
+
+async def test_start_after_a_kill_finds_what_has_its_size_but_not_its_content(
+    tmp_path: Path, server: GitServer, instructor: Instructor
+) -> None:
+    config = settings(tmp_path, server.url("course"))
+    commit = await instructor.push({"a": b"content a", "b": b"content b"})
+    async with node(config) as running:
+        ready = await running.until(commit)
+    flipped = next(ready.blobs.glob("*/*"))
+    flipped.chmod(0o644)
+    flipped.write_bytes(bytes(flipped.stat().st_size))
+    (pack,) = (config.store / "courses/c/mirror.git").glob("objects/pack/*.pack")
+    pack.chmod(0o644)
+    pack.write_bytes(bytes(pack.stat().st_size))
+    (config.store / "node.lock").write_text("4711\n")  # as a service leaves it that was killed
+    async with node(config) as running:
+        for _ in range(3):
+            if shown_or_none(again := await running.next()) is not None:
+                break
+        assert shown(again) == as_git_shows(instructor.path, commit)
+    assert (config.store / "node.lock").read_text() == "", "this one ended by itself"
+
+
+def shown_or_none(ready: Ready) -> object:
+    try:
+        return shown(ready)
+    except (AssertionError, FileNotFoundError):
+        return None
+
+
+async def test_damaged_content_that_no_ready_commit_names_is_not_taken_over(
+    tmp_path: Path, server: GitServer, instructor: Instructor
+) -> None:
+    config = settings(tmp_path, server.url("course"))
+    await instructor.push({"a": b"content a", "b": b"content b"})
+    async with node(config) as running:
+        (_, old), *_ = (await running.next()).snapshot().manifest.files()
+        await instructor.push({"b": b"content b"})
+        await running.client.hint("c")
+        await running.next()
+        place = Store(config.store).blobs.path(old.blob)
+        place.chmod(0o644)
+        place.write_bytes(b"short")
+        back = await instructor.push({"a": b"content a", "b": b"content b"})
+        await running.client.hint("c")
+        assert shown(await running.until(back)) == as_git_shows(instructor.path, back)
 
 
 async def test_commands_say_what_they_did(tmp_path: Path, server: GitServer, instructor: Instructor) -> None:
