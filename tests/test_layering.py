@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "syncd.doctor",
         "syncd.folder",
         "syncd.git",
+        "syncd.manifest",
         "syncd.node",
         "syncd.publisher",
     },

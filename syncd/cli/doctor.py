@@ -4,19 +4,22 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from syncd.cli.answer import json_option
+from syncd.cli.node_doctor import node_here
 from syncd.cli.places import state_folder
 from syncd.cli.progress import progress_bars
 from syncd.cli.publisher_client import NotRunning, ask_publisher
-from syncd.core.errors import SyncError
+from syncd.core.errors import NeedsUser, SyncError
 from syncd.doctor.finding import Finding, Level, examined
 from syncd.doctor.place import here
-from syncd.doctor.suite import PUBLISHER
+from syncd.doctor.suite import NODE, PUBLISHER
 from syncd.publisher.settings import Settings
 
 _SIGNS = {
@@ -29,12 +32,20 @@ _SIGNS = {
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Repair what can be repaired safely.")
+@click.option("--node", "of_node", is_flag=True, help="Look at this machine's node (as root), not at your folders.")
+@click.option("--deep", is_flag=True, help="With --node: read every content, and compare it with its id.")
+@click.option("--config", "settings", type=click.Path(path_type=Path), help="With --node: its settings.")
+@click.option("--store", type=click.Path(path_type=Path), help="With --node: its store, if the settings don't say.")
 @json_option
-def doctor(fix: bool, as_json: bool) -> None:
+def doctor(fix: bool, of_node: bool, deep: bool, settings: Path | None, store: Path | None, as_json: bool) -> None:
     """Look whether all is well, and say what to do where it is not.
 
     Exit status: 0 all is well, 3 something needs you.  Everything in the folders is read once.
     """
+    if of_node:
+        _end(list(examined(NODE, node_here(settings, store, deep), mend=fix)), as_json, "syncd doctor --node --fix")
+    if deep or settings or store:
+        raise NeedsUser("--deep, --config and --store are about a node: add --node.")
     state = state_folder()
     try:
         told_by_publisher = {each["id"]: each for each in ask_publisher(state, "GET", "/v1/status")["folders"]}
@@ -43,11 +54,15 @@ def doctor(fix: bool, as_json: bool) -> None:
     with progress_bars(quiet=as_json) as told:
         place = here(state, told_by_publisher, _api(), told)
         found = list(examined(PUBLISHER, place, mend=fix))
-    _show(found, as_json)
+    _end(found, as_json, "syncd doctor --fix")
+
+
+def _end(found: Iterable[Finding], as_json: bool, again: str) -> NoReturn:
+    _show(found, as_json, again)
     sys.exit(3 if any(each.level is Level.PROBLEM for each in found) else 0)
 
 
-def _show(found: Iterable[Finding], as_json: bool) -> None:
+def _show(found: Iterable[Finding], as_json: bool, again: str) -> None:
     if as_json:
         rows = [
             {
@@ -70,7 +85,7 @@ def _show(found: Iterable[Finding], as_json: bool) -> None:
         console.print(words)
         mendable += each.mend is not None
     if mendable:
-        console.print(f"{mendable} of this can be repaired by: syncd doctor --fix")
+        console.print(f"{mendable} of this can be repaired by: {again}")
 
 
 def _api() -> str | None:

@@ -57,7 +57,7 @@ def watching(at: Here) -> Iterator[Finding]:
     """inotify(7): one watch for each folder, of a number that the system limits."""
     if sys.platform != "linux" or not at.folders:
         return
-    most = _limit("max_user_watches")
+    most = inotify_limit("max_user_watches")
     needed = sum(1 for folder in at.folders for _ in os.walk(folder.path))
     if most is None:
         return
@@ -68,7 +68,7 @@ def watching(at: Here) -> Iterator[Finding]:
         )
     else:
         yield good(f"{needed:,} folders are watched; the system allows {most:,}.")
-    instances, used = _limit("max_user_instances"), _instances()
+    instances, used = inotify_limit("max_user_instances"), _instances()
     if instances is not None and used >= instances - 1:
         yield warning(
             f"Your programs use {used} of {instances} inotify instances: end some, or as root, "
@@ -76,7 +76,8 @@ def watching(at: Here) -> Iterator[Finding]:
         )
 
 
-def _limit(name: str) -> int | None:
+def inotify_limit(name: str) -> int | None:
+    """One of the limits in /proc/sys/fs/inotify; None where there is none."""
     try:
         return int((_LIMITS / name).read_text())
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """The remotes: reached, with a token that may push and goes on to hold; and both clocks agree."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 
 from syncd.account.http import ask
@@ -37,7 +37,12 @@ def remotes(at: Here) -> Iterator[Finding]:
 
 def clocks(at: Here) -> Iterator[Finding]:
     """A clock that is wrong spoils certificates, times in the history and `restore --at`."""
-    for remote in sorted({folder.remote for folder in at.folders}):
+    yield from clocks_of(folder.remote for folder in at.folders)
+
+
+def clocks_of(remotes: Iterable[str]) -> Iterator[Finding]:
+    """Compare this machine's clock with those of remotes."""
+    for remote in sorted(set(remotes)):
         try:
             address = parse_address(remote)
             if address.kind is not Kind.HTTP:

@@ -1,10 +1,8 @@
-"""The checks of an instructor's side, in the order in which they are told.
+"""The checks of an instructor's side and of a node, in the order in which they are told."""
 
-A node's are a tuple of the same kind: `Check(name, look)`, where `look` takes that suite's own place.
-"""
-
-from syncd.doctor import contents, daemon, history, machine, remotes, state
+from syncd.doctor import contents, daemon, history, machine, node_machine, node_settings, node_store, remotes, state
 from syncd.doctor.finding import Check
+from syncd.doctor.node_place import NodeHere
 from syncd.doctor.place import Here
 
 PUBLISHER: tuple[Check[Here], ...] = (
@@ -21,4 +19,21 @@ PUBLISHER: tuple[Check[Here], ...] = (
     Check("cache", history.caches),
     Check("contents", contents.contents),
     Check("secrets", state.secrets),
+)
+
+NODE: tuple[Check[NodeHere], ...] = (
+    Check("settings", node_settings.settings),
+    Check("secrets", node_settings.secrets),
+    Check("members", node_settings.members),
+    Check("store", node_store.place),
+    Check("service", node_store.service),
+    Check("courses", node_store.courses),
+    Check("mirrors", node_store.mirrors),
+    Check("versions", node_store.versions),
+    Check("pins", node_store.pins),
+    Check("remotes", node_settings.remotes),
+    Check("clock", node_settings.clocks),
+    Check("units", node_machine.units),
+    Check("fuse", node_machine.fuse),
+    Check("watching", node_machine.inotify),
 )

@@ -108,16 +108,18 @@ _LEFTOVERS = (
 )
 
 
-def sweep(path: Path) -> int:
-    """Remove what a killed fetch or tidying leaves (neither gc nor prune does); how many.
+def leftovers(path: Path) -> list[Path]:
+    """What a killed fetch or tidying leaves (neither gc nor prune removes it); while one goes on, its files too."""
+    found = [each for pattern in _LEFTOVERS for each in path.glob(pattern)]
+    return found + [pack for pack in path.glob("objects/pack/*.pack") if not pack.with_suffix(".idx").exists()]
 
-    Only under the store's lock.
-    """
-    leftovers = [found for pattern in _LEFTOVERS for found in path.glob(pattern)]
-    leftovers += [pack for pack in path.glob("objects/pack/*.pack") if not pack.with_suffix(".idx").exists()]
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return len(leftovers)
+
+def sweep(path: Path) -> int:
+    """Remove the leftovers; how many.  Only under the store's lock."""
+    left = leftovers(path)
+    for each in left:
+        each.unlink(missing_ok=True)
+    return len(left)
 
 
 def tidy(path: Path, most_packs: int = 40, budget: int = 16 << 20) -> bool:
