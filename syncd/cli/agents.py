@@ -44,7 +44,7 @@ def agents() -> None:
     """Start each student's agent when it is needed, for all their courses (as root, on a hub's node)."""
 
 
-@agents.command()
+@agents.command(short_help="Wait for students who come.")
 @click.option("--config", "settings", type=click.Path(path_type=Path), required=True, help="The node's settings.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where the node's store is, if they don't say.")
 @_socket_option
@@ -99,7 +99,7 @@ def ensure(user: str, where: Path, wait_s: float) -> None:
     click.echo(json.dumps(ask_parent(where, {"do": "ensure", "user": user, "wait_s": wait_s})))
 
 
-@agents.command()
+@agents.command(short_help="End a student's agent; what is in the folders stays.")
 @click.argument("user")
 @_socket_option
 def end(user: str, where: Path) -> None:

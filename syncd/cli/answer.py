@@ -4,13 +4,24 @@ import json
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
 
 
 def say(as_json: bool, sentence: str, **facts: Any) -> None:
     """Print the sentence; with --json an object that holds it and the facts."""
     click.echo(json.dumps({"sentence": sentence, **facts}, indent=1) if as_json else sentence)
+
+
+def told(console: Console, text: Text, indent: int = 0) -> None:
+    """Print a sentence: broken between words on a terminal, in one line for a pipe, which may search it."""
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent), expand=False), soft_wrap=False)
+    else:
+        console.print(Text(" " * indent).append_text(text))
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ from syncd.publisher.settings import SETTINGS, Settings
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(list(SETTINGS)))
+@click.argument("name", required=False, type=click.Choice(list(SETTINGS)), metavar="[NAME]")
 @click.argument("value", required=False)
 @click.option("--unset", is_flag=True, help="Take the setting back.")
 @json_option

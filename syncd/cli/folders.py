@@ -1,6 +1,7 @@
-"""The instructor's side: `syncd add`, `run`, `pause`, `resume`."""
+"""The instructor's side: `syncd add`, `remove`, `run`, `pause`, `resume`."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from syncd.cli.places import ready_writer, state_folder
 from syncd.cli.progress import progress_bars
 from syncd.cli.publisher_client import NotRunning, ask_publisher
 from syncd.cli.serving import serve
-from syncd.core.errors import NeedsUser
+from syncd.core.errors import NeedsToken, NeedsUser
 from syncd.git.address import parse_address
 from syncd.git.remote import Remote
 from syncd.publisher.add import add_folder
@@ -21,7 +22,11 @@ from syncd.publisher.conversation import Pushes
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.registry import Registry
 from syncd.publisher.service import run_publisher
+from syncd.publisher.students_setup import check_nothing_planned, folder_of
 from syncd.publisher.timing import Timing
+
+_folder = click.argument("folder", type=SyncedFolder(), required=False)
+"""Left out: the one we are in, or the only one."""
 
 
 @click.command()
@@ -45,7 +50,10 @@ def add(
     state = state_folder()
     token = _token(state, remote, token_file)
     with progress_bars(quiet=as_json) as told:
-        sentence = add_folder(state, folder, remote, branch, token, merge=merge, subfolder=subfolder, told=told)
+        try:
+            sentence = add_folder(state, folder, remote, branch, token, merge=merge, subfolder=subfolder, told=told)
+        except NeedsToken as problem:
+            raise NeedsUser(f"{problem} Say: syncd login {remote} (or add --token-file FILE).") from problem
     added = Registry(state).find(str(folder))
     say(as_json, sentence, id=added.id, folder=str(added.path), remote=added.remote, branch=added.branch)
     if as_json:
@@ -79,16 +87,31 @@ def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, 
 
 
 @click.command()
-@click.argument("folder", type=SyncedFolder())
+@_folder
 @json_option
-def pause(folder: str, as_json: bool) -> None:
-    """Stop syncing FOLDER for a while; saves are kept and published later."""
-    _steer(folder, "pause", {})
-    say(as_json, f"Paused {folder}.", folder=folder)
+def remove(folder: str | None, as_json: bool) -> None:
+    """Keep FOLDER in step no longer; its files, and what is published, stay as they are."""
+    registry = Registry(state_folder())
+    found, _ = folder_of(registry.state, folder)
+    check_nothing_planned(registry, found)
+    registry.remove(found.id)
+    with suppress(NotRunning):
+        ask_publisher(registry.state, "GET", "/v1/status")  # one that runs has let go of it when it answers
+    words = f"{found.path} is a folder like any other now; {found.remote} stays as it is.  Again: syncd add."
+    say(as_json, words, id=found.id, folder=str(found.path))
 
 
 @click.command()
-@click.argument("folder", type=SyncedFolder())
+@_folder
+@json_option
+def pause(folder: str | None, as_json: bool) -> None:
+    """Stop syncing FOLDER for a while; saves are kept and published later."""
+    path = _steer(folder, "pause", {})
+    say(as_json, f"Paused {path}; syncd resume goes on.", folder=path)
+
+
+@click.command()
+@_folder
 @click.option(
     "--keep",
     type=click.Choice(["both", "mine", "theirs"]),
@@ -96,22 +119,22 @@ def pause(folder: str, as_json: bool) -> None:
     help="If folder and remote disagree: whose files stay (default: both).",
 )
 @json_option
-def resume(folder: str, keep: str, as_json: bool) -> None:
+def resume(folder: str | None, keep: str, as_json: bool) -> None:
     """Go on syncing FOLDER: after a pause, or when it says that it needs you."""
-    _steer(folder, "resume", {"keep": keep})
-    say(as_json, f"Syncing {folder} again.", folder=folder)
+    path = _steer(folder, "resume", {"keep": keep})
+    say(as_json, f"Syncing {path} again.", folder=path)
 
 
-def _steer(folder: str, what: str, body: dict[str, str]) -> None:
+def _steer(folder: str | None, what: str, body: dict[str, str]) -> str:
     state = state_folder()
-    registry = Registry(state)
-    id = registry.find(folder).id
+    found, _ = folder_of(state, folder)
     try:
-        ask_publisher(state, "POST", f"/v1/folders/{id}/{what}", body)
+        ask_publisher(state, "POST", f"/v1/folders/{found.id}/{what}", body)
     except NotRunning:
         if body.get("keep", "both") != "both":
             raise
-        registry.pause(id, what == "pause")
+        Registry(state).pause(found.id, what == "pause")
+    return str(found.path)
 
 
 def _token(state: Path, remote: str, token_file: Path | None) -> str | None:

@@ -21,6 +21,9 @@ from syncd.publisher.credentials import Credentials, Kept, well_formed
 from syncd.publisher.registry import Registry
 from syncd.publisher.settings import Settings
 
+# the page for a fine-grained token, filled in as far as it goes (docs.github.com, "Pre-filling fine-grained personal
+# access token details using URL parameters")
+_NEW_TOKEN = "https://github.com/settings/personal-access-tokens/new?name=Synced+Folders&contents=write"
 _KEPT = {"keyring": "in this system's keyring", "file": "in a file that only you can read", "git": "with git"}
 
 
@@ -106,7 +109,9 @@ def logout(remote: str | None, as_json: bool) -> None:
 def ask_for_token(host: str) -> str:
     """From the terminal without an echo, or one line of standard input.  NeedsUser if there is none."""
     if sys.stdin.isatty():
-        click.echo(f"{host} wants a token that may write (GitHub: fine-grained, Contents: read and write).", err=True)
+        click.echo(f"{host} wants a token that may read and write the repository's contents.", err=True)
+        if host == "github.com":
+            click.echo(f"Make one for this repository alone: {_NEW_TOKEN}", err=True)
         given: str = click.prompt("Token", hide_input=True, default="", show_default=False, err=True)
     else:
         given = sys.stdin.readline()

@@ -98,7 +98,7 @@ def collect(socket: Path | None, as_json: bool) -> None:
     click.echo(f"Removed {versions} and {found['blobs']:,} contents: {found['bytes'] / 1e6:,.1f} MB are free again.")
 
 
-@node.command()
+@node.command(short_help="Check the store, and make what is damaged again.")
 @click.option("--socket", type=click.Path(path_type=Path), help="The node's socket, if it is not at the usual place.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def mend(socket: Path | None, as_json: bool) -> None:

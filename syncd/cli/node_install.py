@@ -14,7 +14,7 @@ from syncd.core.errors import NeedsUser
 _SETTINGS = Path("etc/synced-folders/node.toml")
 
 
-@node.command()
+@node.command(short_help="Install and start this node's services.")
 @click.option("--print", "only_print", is_flag=True, help="Show the files and change nothing.")
 @click.option("--no-start", is_flag=True, help="Put the files in place; don't enable or start anything.")
 @click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="Another machine's tree (an image).")
@@ -53,7 +53,7 @@ def install(only_print: bool, no_start: bool, root: Path, folder: Path | None) -
     )
 
 
-@node.command()
+@node.command(short_help="Stop and remove them; folders and store stay.")
 @click.option("--root", type=click.Path(path_type=Path), default=Path("/"), help="Another machine's tree (an image).")
 def uninstall(root: Path) -> None:
     """Stop and remove this node's services; students' folders, the settings and the store stay where they are."""

@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from syncd.agent.control import ask_agent
-from syncd.cli.answer import json_option, printable
+from syncd.cli.answer import json_option, printable, told
 from syncd.cli.places import state_folder
 from syncd.cli.publisher_client import NotRunning, ask_publisher
 from syncd.core.errors import NeedsUser
@@ -73,27 +73,27 @@ def _show(found: dict[str, Any]) -> None:
         console.print("Nothing is synced yet. Begin with: syncd add FOLDER REMOTE")
     now = datetime.now().astimezone()
     for folder in found["folders"]:
-        console.print(_head(folder["folder"], folder))
+        told(console, _head(folder["folder"], folder))
         if (far := folder.get("progress") or folder.get("restoring")) is not None:
             console.print(Text(f"  {_progress(far)}", style="cyan"))
         console.print(Text(f"  {folder['remote']} ({folder['branch']})", style="dim"))
         if (students := folder.get("students")) is not None:
-            console.print(Text(f"  {_students(students)}", style="dim"))
+            told(console, Text(_students(students), style="dim"), 2)
         for commit in folder["recent"][:3]:
             when = in_words(datetime.fromtimestamp(commit["time"], UTC), now)
             subject = printable(commit["message"].partition("\n")[0])
             console.print(Text(f"  {when:16}  {subject}", style="dim"))
         for held in folder.get("left_out", ()):
-            console.print(Text(f"  {printable(held['sentence'])}"))
+            told(console, Text(printable(held["sentence"])), 2)
             if held["command"]:
                 console.print(Text(f"    to publish it anyway: {printable(held['command'])}", style="dim"))
         for problem in folder.get("warnings", ()):
-            console.print(Text(f"  {printable(problem)}"))
+            told(console, Text(printable(problem)), 2)
     for view in found["views"]:
-        console.print(_head(view["root"], view))
+        told(console, _head(view["root"], view))
         console.print(Text(f"  {view['course']}, version {(view['commit'] or 'none')[:8]}", style="dim"))
         for note in view.get("notes", ())[-3:]:
-            console.print(Text(f"  {printable(note)}"))
+            told(console, Text(printable(note)), 2)
 
 
 def _students(found: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ def versions(path: Path, as_json: bool) -> None:
         found = publishing.versions_of(state, place)
         rows = [(each["commit"][:10], each["time"], f"{each['message']} ({each['author']})") for each in found]
     else:
-        course, inside = view_of(state / "agent", path.absolute())
+        course, inside = _as_student(state, path)
         kept = versions_of(state / "agent", course).list(RelPath(inside))
         found = [{"version": each.id, "time": each.when, "reason": each.reason, "size": each.size} for each in kept]
         rows = [(each.id[:10], each.when, f"{each.size:,} bytes, {each.reason}") for each in kept]
@@ -76,7 +76,7 @@ def restore(
             sentence = publishing.restore(state, Published(place.folder, "") if everything else place, wanted, told)
         say(as_json, sentence)
         return
-    course, inside = view_of(state / "agent", path.absolute())
+    course, inside = _as_student(state, path)
     if moment is not None:
         version = _kept_at(versions_of(state / "agent", course).list(RelPath(inside)), path, moment)
     if version is not None:
@@ -84,6 +84,13 @@ def restore(
     else:
         body = {"course": course, "path": "" if everything else inside}
         say(as_json, ask_agent(state / "agent", "restore", body)["sentence"])
+
+
+def _as_student(state: Path, path: Path) -> tuple[str, str]:
+    """The course and the path in it.  NeedsUser if no folder of this person's holds it."""
+    if not (state / "agent").exists():
+        raise NeedsUser(f"{path.absolute()} is in none of your synced folders; `syncd status` lists them.")
+    return view_of(state / "agent", path.absolute())
 
 
 def _kept_at(kept: list[Version], path: Path, moment: datetime) -> str:

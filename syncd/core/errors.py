@@ -17,6 +17,10 @@ class NeedsUser(SyncError):
     """Only the person can go on: a wrong token, a folder in the way, a name that can't be kept."""
 
 
+class NeedsToken(NeedsUser):
+    """The remote wants a token, or another one; how it is given differs between a person, a node and a hub."""
+
+
 class Refused(NeedsUser):
     """The remote said no to this very push (protected branch, file too large, no right)."""
 

@@ -6,7 +6,7 @@ cause, `Remote` asks the server once more by itself (see `advertisement.py`), wh
 
 import re
 
-from syncd.core.errors import NeedsUser, Refused, Stop, SyncError, TryAgain
+from syncd.core.errors import NeedsToken, NeedsUser, Refused, Stop, SyncError, TryAgain
 from syncd.git.address import Address
 
 
@@ -54,10 +54,10 @@ def by_status(
         return Busy(f"{address.host} asks us to slow down; we try again by ourselves.", after_s)
     if status == 401:
         if with_token:
-            return NeedsUser(
+            return NeedsToken(
                 f"{address.host} does not accept the token: it is wrong or has expired, so give a new one."
             )
-        return NeedsUser(f"{address.host} asks for a token for {address}: give one.")
+        return NeedsToken(f"{address.host} asks for a token for {address}: give one.")
     if status == 403 and pushing:
         return Refused(
             f"The token may not write to {address}{said}: give one that may, or ask its owner for the right."
@@ -127,7 +127,7 @@ _TEXTS: tuple[tuple[str, type[SyncError], str], ...] = (
         TryAgain,
         "{address} answered with a web page instead of a repository; we try again by ourselves.",
     ),
-    ("could not read username", NeedsUser, "{host} asks for a token for {address}: give one."),
+    ("could not read username", NeedsToken, "{host} asks for a token for {address}: give one."),
     (
         "repository not found",
         NeedsUser,

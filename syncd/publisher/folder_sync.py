@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from syncd.core.entry import CommitId, RelPath, inside
+from syncd.core.entry import CommitId, RelPath, inside, parents
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.core.progress import Progress
 from syncd.core.retry import Backoff
@@ -35,7 +35,7 @@ from syncd.publisher.network import Surroundings
 from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
-from syncd.publisher.status import Situation, report
+from syncd.publisher.status import Situation, asking, report
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.timing import Timing as Timing
 from syncd.publisher.watch import Watch
@@ -374,7 +374,7 @@ class FolderSync:
             (self._now.guarded, looked.guarded),
         ):
             for path in list(kept):
-                if due.everything or path in due.paths or path in looked.also:
+                if due.everything or path in looked.also or not due.paths.isdisjoint((path, *parents(path))):
                     del kept[path]
             kept.update(new)
 
@@ -419,7 +419,7 @@ class FolderSync:
                 self._now.held = str(problem)
                 self._look_again()
             except NeedsUser as problem:
-                self._now.refused, self._now.offline = str(problem), None
+                self._now.refused, self._now.offline = asking(problem, self.folder.remote), None
                 wait_s = self._timing.poll_s if isinstance(problem, NoRoom) else self._timing.ask_again_s
             await self._refresh()
 

@@ -12,6 +12,7 @@ from syncd.core.errors import NeedsUser, SyncError
 from syncd.core.staff import Allowed
 from syncd.publisher.control_answers import UNKNOWN, body_of, say
 from syncd.publisher.guarding import GUARDS
+from syncd.publisher.plans import shown
 from syncd.publisher.registry import Registry
 
 
@@ -39,7 +40,12 @@ def guard_routes(state: Path, folders: Callable[[], Mapping[str, Guarding]]) -> 
             return say(400, "“path” and “guard” are texts.")
         try:
             sentence = await asyncio.to_thread(
-                set_allowed, Registry(state), id, RelPath(path), _named(folder, RelPath(path), guard), what == "allow"
+                set_allowed,
+                Registry(state),
+                id,
+                RelPath(path),
+                _named(folder, RelPath(path), guard, what),
+                what == "allow",
             )
         except SyncError as problem:
             return say(409, str(problem))
@@ -49,17 +55,30 @@ def guard_routes(state: Path, folders: Callable[[], Mapping[str, Guarding]]) -> 
     return [web.post("/v1/folders/{id}/{what:allow|disallow}", handle)]
 
 
-def _named(folder: Guarding, path: RelPath, guard: str | None) -> Sequence[str]:
-    return [guard] if guard else folder.guards_of(path)
+def _named(folder: Guarding, path: RelPath, guard: str | None, what: str) -> Sequence[str]:
+    if guard is not None:
+        return [guard]
+    return folder.guards_of(path) if what == "allow" else GUARDS
 
 
 def set_allowed(registry: Registry, id: str, path: RelPath, guards: Sequence[str], allowed: bool) -> str:
-    """Note that guards do not hold for a path, or hold again; a sentence.  NeedsUser if there is no such guard."""
+    """Note that guards do not hold for a path, or hold again; a sentence.  NeedsUser if there is nothing to note."""
     unknown = [guard for guard in guards if guard not in GUARDS]
     path = RelPath(path.strip("/"))
     if unknown or not path or any(name in ("", ".", "..") for name in path.split("/")):
         what = f"There is no guard “{unknown[0]}”" if unknown else "This is no path in the folder"
         raise NeedsUser(f"{what}; give one of {', '.join(GUARDS)}, and a path below the folder.")
-    for guard in guards or GUARDS:
-        registry.allow(id, Allowed(path, guard), allowed)
-    return f"“{path}” is published from now on." if allowed else f"“{path}” is looked at again before it goes out."
+    chosen = [Allowed(path, guard) for guard in guards or GUARDS]
+    known = registry.find(id).allowed
+    if not allowed and not any(each in known for each in chosen):
+        raise NeedsUser(f"“{shown(path)}” was not allowed by this name{_others(known)}.")
+    for each in chosen:
+        registry.allow(id, each, allowed)
+    if allowed:
+        return f"“{shown(path)}” is published from now on."
+    return f"“{shown(path)}” is looked at again before it goes out; what went out already stays there."
+
+
+def _others(known: Sequence[Allowed]) -> str:
+    names = sorted({f"“{shown(each.path)}”" for each in known})
+    return f": what is allowed is {', '.join(names[:5])}" if names else ": nothing in this folder is"

@@ -7,9 +7,11 @@ from enum import Enum
 from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
+from syncd.core.errors import NeedsToken, SyncError
 from syncd.core.progress import Progress
 from syncd.core.transfer import Transfer
 from syncd.publisher.registry import Folder
+from syncd.publisher.words import files
 
 
 class State(Enum):
@@ -102,8 +104,20 @@ def state_of(now: Situation, students: StudentsSide | None = None) -> tuple[Stat
         return State.OFFLINE, students.offline
     if students is not None and students.pending:
         return State.PUSHING, "Publishing to students."
-    extra = [*now.left_out.values(), *now.warnings.values(), *([now.slow_watch] if now.slow_watch else [])]
-    return State.UP_TO_DATE, " ".join(["Up to date.", *extra[:1], *([f"({len(extra) - 1} more.)"] * (len(extra) > 1))])
+    return State.UP_TO_DATE, " ".join(["Up to date.", *_beside(now)])
+
+
+def _beside(now: Situation) -> list[str]:
+    """What is to be known although all is published; each path has its own sentence elsewhere."""
+    count = len(now.left_out)
+    out = [f"{files(count)} {'is' if count == 1 else 'are'} left out."] if count else []
+    out += [f"{len(now.warnings):,} worth a look."] if now.warnings else []
+    return out + ([now.slow_watch] if now.slow_watch else [])
+
+
+def asking(problem: SyncError, remote: str) -> str:
+    """What only the person can change, with the command that changes it where that is a token."""
+    return f"{problem} Say: syncd login {remote}" if isinstance(problem, NeedsToken) else str(problem)
 
 
 def question(now: Situation) -> str | None:

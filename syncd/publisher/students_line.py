@@ -215,7 +215,7 @@ class StudentsLine:
                 )
             edits[path] = (now, was)
         trailers = f"{_RELEASE}: {plan.id}\n{_UNDOES}: {undone.id}"
-        return self._commit(edits, plan.message or f"Undo “{subject}”", trailers), edits
+        return self._commit(edits, plan.message or words.undoing(subject), trailers), edits
 
     def to_undo(self, which: str | None) -> Release:
         """The release with this id, or the last one.  NeedsUser if there is none."""

@@ -67,17 +67,22 @@ def end_students(state: Path, what: str) -> str:
     folder = registry.find(what)
     if folder.students is None:
         return f"Students of {folder.path} follow its own branch {folder.branch} already."
+    check_nothing_planned(registry, folder)
+    registry.set_students(folder.id, None)
+    return (
+        f"Nothing more goes to branch {folder.students.branch}, which stays as it is; students who shall follow "
+        f"branch {folder.branch} need its link."
+    )
+
+
+def check_nothing_planned(registry: Registry, folder: Folder) -> None:
+    """NeedsUser while releases of a folder are still to come."""
     planned = len(Plans(registry.own(folder.id)).all())
     if planned:
         raise NeedsUser(
             f"{planned} {'release is' if planned == 1 else 'releases are'} still planned: cancel them first "
             "(syncd publish --list, syncd publish --cancel ID)."
         )
-    registry.set_students(folder.id, None)
-    return (
-        f"Nothing more goes to branch {folder.students.branch}, which stays as it is; students who shall follow "
-        f"branch {folder.branch} need its link."
-    )
 
 
 def _wanted(folder: Folder, wish: Wish) -> Students:
@@ -133,4 +138,4 @@ def folder_of(state: Path, given: str | None) -> tuple[Folder, Path]:
     known = registry.folders()
     if len(known) == 1:
         return known[0], here
-    raise NeedsUser("Say which folder is meant with --folder FOLDER; `syncd status` lists them.")
+    raise NeedsUser("Say which folder is meant (FOLDER); `syncd status` lists them.")

@@ -23,9 +23,9 @@ from syncd.publisher.planned_time import in_words, local, planned_time
 from syncd.publisher.plans import Kind, Plan, Plans, as_text, new_id, shown
 from syncd.publisher.projection import Projection, Rules
 from syncd.publisher.registry import Folder
-from syncd.publisher.status import Situation
+from syncd.publisher.status import Situation, asking
 from syncd.publisher.students_line import Differences, StudentsLine
-from syncd.publisher.words import files
+from syncd.publisher.words import files, undoing
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
 
@@ -136,7 +136,8 @@ class StudentsSync:
                     self.offline = f"Students get it as soon as their repository can be reached: {problem}"
                     self._tell_all(self.offline)
                 except NeedsUser as problem:
-                    self.problem, self.offline, wait_s = str(problem), None, self._ask_again_s
+                    remote = self._students.remote if self._students else self._folder.remote
+                    self.problem, self.offline, wait_s = asking(problem, remote), None, self._ask_again_s
                     self._tell_all(f"It is not with students yet: {problem}")
                 await self._count()
         finally:
@@ -172,7 +173,8 @@ class StudentsSync:
         """Undo a release, by default the last one."""
         line = self._releasing()
         target = await self._disk.do(line.to_undo, which)
-        plan = Plan(new_id(), Kind.UNDO, time.time(), commit=target.commit)
+        said = undoing(target.message)
+        plan = Plan(new_id(), Kind.UNDO, time.time(), message=said, commit=target.commit)
         await self._disk.do(line.undo, plan)  # says now what stands in the way
         return await self._at_once(plan, target.commit)
 
@@ -298,7 +300,7 @@ class StudentsSync:
                     await self._end(plans, plan, str(problem), problem)
                     return 0.0
                 if made is None:
-                    await self._end(plans, plan, f"Students have {_what(plan).lower()} just so already.")
+                    await self._end(plans, plan, f"Students have {_what(plan, start='everything')} just so already.")
                     return 0.0
                 if pause_s := self._pause_s(line):
                     return pause_s
@@ -311,8 +313,8 @@ class StudentsSync:
                 finally:
                     self._pushing = None
             count = f" ({files(len(edits))})" if edits else ""
-            verb = "published" if plan.kind is Kind.PUBLISH else "undone"
-            await self._end(plans, plan, f"{_what(plan)} is {verb}{count}: students' branch {line.students.branch}.")
+            verb = "is published" if plan.kind is Kind.PUBLISH else "is done"
+            await self._end(plans, plan, f"{_what(plan)} {verb}{count}: students' branch {line.students.branch}.")
             return 0.0
         raise TryAgain("The students' branch is being written to all the time.")
 
@@ -383,11 +385,11 @@ def _check(line: StudentsLine, head: CommitId, paths: Collection[RelPath]) -> No
             raise NeedsUser(f"There is nothing named “{shown(path)}” in this folder: check its name.")
 
 
-def _what(plan: Plan) -> str:
+def _what(plan: Plan, start: str = "Everything") -> str:
     if plan.kind is Kind.UNDO:
-        return "The last release"
+        return shown(plan.message)
     if not plan.paths:
-        return "Everything"
+        return start
     named = ", ".join(f"“{shown(path)}”" for path in plan.paths[:3])
     return named + (f" and {len(plan.paths) - 3} more" if len(plan.paths) > 3 else "")
 

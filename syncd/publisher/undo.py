@@ -4,6 +4,7 @@ from syncd.core.errors import NeedsUser
 from syncd.git.commits import Commit
 from syncd.publisher.local import Local
 from syncd.publisher.plans import shown
+from syncd.publisher.words import undoing
 from syncd.publisher.workspace import Workspace
 
 _FURTHEST = 500
@@ -18,12 +19,12 @@ def undo_last(here: Workspace, local: Local) -> str:
     subject = last.message.partition("\n")[0]
     if not last.parents:
         raise NeedsUser(f"“{subject}” is how this folder began, which can't be undone: delete what shall go.")
-    taken = local.take_in(last.parents[0], base=last.id, said=f"Undo “{subject}”")
+    taken = local.take_in(last.parents[0], base=last.id, said=undoing(subject))
     if taken.waits:
         named = ", ".join(f"“{shown(path)}”" for path in sorted(taken.waits)[:3])
         raise NeedsUser(f"{named} is just being saved: try again when that is done.")
     notes = " ".join(note.sentence for note in taken.notes[:3])
-    return f"Undone: “{subject}”; to have it again, say `syncd undo` once more. {notes}".rstrip()
+    return f"Done: {undoing(subject)}; `syncd undo` once more takes that back. {notes}".rstrip()
 
 
 def _last(here: Workspace) -> Commit:

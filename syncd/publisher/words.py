@@ -50,6 +50,14 @@ def merged(theirs: str, changes: Changes) -> str:
     return f"{said}: {what[0].lower()}{what[1:]}" if changes else said
 
 
+def undoing(subject: str) -> str:
+    """The subject of a commit that undoes this one; undoing an undoing is doing it again."""
+    for verb, opposite in (("Undo", "Redo"), ("Redo", "Undo")):
+        if subject.startswith(f"{verb} “") and subject.endswith("”"):
+            return opposite + subject[len(verb) :]
+    return f"Undo “{subject}”"
+
+
 def files(count: int) -> str:
     """`1 file`, `5 files`."""
     return "1 file" if count == 1 else f"{count:,} files"

@@ -349,7 +349,7 @@ async def test_releases_are_published_planned_cancelled_and_undone(
         assert not (found := Axe().run(browser.driver)["violations"]), found
         browser.js("document.querySelector('li[id^=release-] button').focus()")
         browser.press(Keys.ENTER)
-        browser.shows("is undone")
+        browser.shows("is done (")
         browser.until("document.querySelectorAll('.choices input').length === 13")
         browser.window(390, dark=True)
         assert browser.fits()

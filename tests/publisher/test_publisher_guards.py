@@ -250,7 +250,7 @@ async def test_i9_a_notebook_that_stays_broken_is_published_with_a_warning(
         await publisher.until(lambda now: now["waiting"] == ["lab.ipynb"])
         await until(lambda: course.files() == {"lab.ipynb": b"{ not json"})
         status = await publisher.up_to_date()
-        assert "not a complete notebook" in status["sentence"]
+        assert "not a complete notebook" in status["warnings"][0]
 
 
 async def test_i9_a_half_written_notebook_that_a_colleague_changed_is_not_replaced(
@@ -284,7 +284,7 @@ async def test_a_file_that_is_too_large_stays_out_and_the_rest_goes_on(
         fill(folder, {"data.csv": bytes(200_000), "video.mp4": bytes(150_000), "a": "2"})
         await until(lambda: course.files() == {"data.csv": b"small", "a": b"2"})
         status = await publisher.up_to_date()
-        assert "not published" in status["sentence"] and len(status["left_out"]) == 2
+        assert "2 files are left out" in status["sentence"] and len(status["left_out"]) == 2
         # A colleague changes the very file that is too large here: both stay.
         await asyncio.to_thread(colleague.push, {"data.csv": b"their small one", "video.mp4": b"their clip"})
         await publisher.say("/v1/hint")
@@ -304,7 +304,8 @@ async def test_a_file_of_more_than_a_hundred_megabytes_stays_out(state: Path, fo
         os.truncate(folder / "big.bin", (100 << 20) + 1)
         fill(folder, {"small": "s"})
         await until(lambda: course.files() == {"small": b"s"})
-        assert "100 MB" in (await publisher.up_to_date())["sentence"]
+        status = await publisher.up_to_date()
+        assert "1 file is left out" in status["sentence"] and "100 MB" in status["left_out"][0]["sentence"]
 
 
 async def test_names_that_cannot_be_kept_are_said(state: Path, folder: Path, course: Course) -> None:
@@ -317,6 +318,10 @@ async def test_names_that_cannot_be_kept_are_said(state: Path, folder: Path, cou
         status = await publisher.up_to_date()
         assert "git's own folder" in status["left_out"][0]["sentence"]
         assert len(status["warnings"]) == 2 and "Windows" in status["warnings"][0]
+        fill(folder, {"fa26/con.txt": "6"})
+        await publisher.until(lambda now: len(now["warnings"]) == 3)
+        shutil.rmtree(folder / "fa26")
+        await publisher.until(lambda now: len(now["warnings"]) == 2)
 
 
 async def test_a_refused_push_is_told_and_nothing_is_lost(

@@ -154,6 +154,7 @@ async def test_undo_takes_back_exactly_what_was_published_and_undone_again_it_is
         assert line(course) == ["Undo “second”", "second", "first"]
         await person.says("undo")
         assert course.files("students") == {"a": b"2", "b": b"1", "c": b"new"}
+        assert line(course)[:2] == ["Redo “second”", "Undo “second”"]
         assert git(course.path, "rev-parse", "students^^").decode().strip() == before
         first = (await person.lists())["published"][-1]["id"]
         assert "undo what came later" in await person.says("undo", first, wrong=True)
@@ -241,14 +242,14 @@ async def test_without_a_students_branch_undo_gives_the_last_save_back_and_keeps
         await publisher.say("/v1/hint")
         await until(lambda: "THEIRS" in (folder / "a").read_text())
         said = await person.says("undo")
-        assert "Undone" in said
+        assert "Done: Undo “" in said
         undone = {"a": text.replace("line 8", "THEIRS").encode(), "b": b"1"}
         assert everything(folder) == undone
         await until(lambda: course.files() == undone)
         await person.says("undo")
         assert (folder / "new").read_text() == "n" and "MINE" in (folder / "a").read_text()
         await until(lambda: course.files() == everything(folder))
-        assert course.messages()[0].startswith("Undo “Undo “")
+        assert course.messages()[0].startswith("Redo “")
         await publisher.up_to_date()
 
 
