@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from syncd.core import transfer
@@ -23,6 +23,7 @@ from syncd.publisher.words import files
 from syncd.publisher.workspace import Workspace, bad_name
 
 _TRIES = 5
+_SHOWN = 3
 
 
 def add_folder(
@@ -153,7 +154,12 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
         what += ", those of both sides."
     else:
         what += "."
-    return " ".join([what, *list(looked.left_out.values())[:3], *notes[:3]])
+    return " ".join([what, *_some(looked.left_out.values()), *_some(looked.warnings.values()), *notes[:3]])
+
+
+def _some(sentences: Collection[str]) -> list[str]:
+    shown, more = list(sentences)[:_SHOWN], len(sentences) - _SHOWN
+    return [*shown, *([f"The like holds for {files(more)} more."] if more > 0 else [])]
 
 
 def _look(here: Workspace) -> Looked:
