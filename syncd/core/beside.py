@@ -9,13 +9,14 @@ from syncd.core.entry import RelPath
 INSTRUCTORS_VERSION = "instructor's version"
 MY_COPY = "my copy"
 _LONGEST_NAME = 255  # bytes, on every file system we meet
+_LONGEST_WHOSE, _LONGEST_EXTENSION = 60, 40  # bytes; more would leave no room for the name itself
 _FORBIDDEN = frozenset('<>:"/\\|?*') | {chr(n) for n in range(32)}
 
 
 def conflicted_copy(whose: str) -> str:
     """The label of the losing side of two instructors; characters Windows forbids are left out."""
-    name = "".join(c for c in whose if c not in _FORBIDDEN).strip() or "someone else"
-    return f"conflicted copy, {name},"
+    name = _shortened("".join(c for c in whose if c not in _FORBIDDEN).strip(), _LONGEST_WHOSE)
+    return f"conflicted copy, {name.strip() or 'someone else'},"
 
 
 def beside(path: RelPath, label: str, when: datetime, taken: Collection[str], *, folder: bool = False) -> RelPath:
@@ -24,7 +25,7 @@ def beside(path: RelPath, label: str, when: datetime, taken: Collection[str], *,
     `taken` are the names in that folder.  A folder's name has no extension.  `when` is shown as given: local time.
     """
     above, _, name = path.rpartition("/")
-    stem, extension = (name, "") if folder else os.path.splitext(name)
+    stem, extension = (name, "") if folder else _split(name)
     number = 1
     while True:
         tail = f" ({label} {when:%Y-%m-%d %H%M}){'' if number == 1 else f' {number}'}{extension}"
@@ -36,8 +37,18 @@ def beside(path: RelPath, label: str, when: datetime, taken: Collection[str], *,
 
 def is_beside(name: str, path: RelPath, label: str) -> bool:
     """Whether `name` is one that `beside` gave, or could have given, for this path and label."""
-    stem, extension = os.path.splitext(path.rpartition("/")[2])
+    stem, extension = _split(path.rpartition("/")[2])
     return name.startswith(f"{stem[:40]}") and f" ({label} " in name and name.endswith(extension)
+
+
+def may_be_shortened(name: str) -> bool:
+    """Whether a name that `beside` gave is so long that something may have been cut off the name it was made of."""
+    return len(os.fsencode(name)) > _LONGEST_NAME - 4  # of the longest character
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, extension = os.path.splitext(name)
+    return (name, "") if len(os.fsencode(extension)) > _LONGEST_EXTENSION else (stem, extension)
 
 
 def _shortened(stem: str, room: int) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from syncd.core.beside import may_be_shortened
 from syncd.core.entry import RelPath, inside
 from syncd.core.patterns import Lines, Patterns
 
@@ -17,8 +18,8 @@ STAFF_FILE = ".syncstaff"
 _always = re.compile(
     r"(?:^|/)(?:private/|[^/]*\.solution\.[^/]*(?:/|\Z)|\.syncstaff\Z)", re.IGNORECASE | re.DOTALL
 ).search
-# What `syncd.core.beside` puts into a name.
-_label = re.compile(r" \((?:my copy|instructor's version|conflicted copy,[^()]*) \d{4}-\d\d-\d\d \d{4}\)(?: \d+)?")
+# What `syncd.core.beside` puts into a name; a person's name may hold parentheses.
+_label = re.compile(r" \((?:my copy|instructor's version|conflicted copy,[^/]*?,) \d{4}-\d\d-\d\d \d{4}\)(?: \d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,8 @@ class Staff:
         if _always(path) or self._patterns.names(path):
             return True
         plain = RelPath(_label.sub("", path))
-        return plain != path and (_always(plain) is not None or self._patterns.names(plain))
+        if plain == path:
+            return False
+        if any(_label.search(name) and may_be_shortened(name) for name in path.split("/")):
+            return True  # nobody can tell any more whose copy it is
+        return _always(plain) is not None or self._patterns.names(plain)

@@ -17,7 +17,7 @@ from syncd.git.trees import Item, item_of
 from syncd.guards.solutions import CannotStrip, strip
 from syncd.publisher.state_file import write_private
 
-_VERSION = 1
+_VERSION = 2
 """Another one after each change of what is taken out: then nothing of before counts."""
 
 

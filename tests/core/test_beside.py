@@ -4,8 +4,10 @@ import os
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from syncd.core.beside import INSTRUCTORS_VERSION, MY_COPY, beside, conflicted_copy, is_beside
+from syncd.core.beside import INSTRUCTORS_VERSION, MY_COPY, beside, conflicted_copy, is_beside, may_be_shortened
 from syncd.core.entry import RelPath
 
 WHEN = datetime(2026, 11, 22, 14, 3)
@@ -44,3 +46,18 @@ def test_a_long_name_stays_within_255_bytes(letter: str) -> None:
     name = beside(path, INSTRUCTORS_VERSION, WHEN, ())
     assert len(os.fsencode(name)) <= 255
     assert is_beside(name, path, INSTRUCTORS_VERSION)
+
+
+@pytest.mark.parametrize("name", ["f.md", "x" * 240 + ".solution.py", "a." + "x" * 250, "é" * 127])
+@pytest.mark.parametrize("whose", ["x" * 300, "é" * 200])
+def test_however_long_a_persons_name_a_file_can_be_put_beside(name: str, whose: str) -> None:
+    label = conflicted_copy(whose)
+    found = beside(RelPath(name), label, WHEN, ())
+    assert len(os.fsencode(found)) <= 255 and is_beside(found, RelPath(name), label)
+
+
+@given(st.text(min_size=1, max_size=120).filter(lambda name: "/" not in name), st.sampled_from([".py", "", ".tar.gz"]))
+def test_a_name_of_which_something_was_cut_off_can_be_told(stem: str, extension: str) -> None:
+    label = conflicted_copy("Ada (TA)")
+    found = beside(RelPath(stem + extension), label, WHEN, ())
+    assert may_be_shortened(found) or found.replace(f" ({label} 2026-11-22 1403)", "") == stem + extension

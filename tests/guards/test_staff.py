@@ -1,7 +1,10 @@
 """Which paths are for staff."""
 
+from datetime import datetime
+
 import pytest
 
+from syncd.core.beside import beside, conflicted_copy
 from syncd.core.entry import RelPath
 from syncd.core.staff import Allowed, Staff
 
@@ -18,6 +21,9 @@ TABLE = [
     ("hw/lab01.SOLUTION.py", True),
     ("hw/lab01.solution (my copy 2026-11-22 1403).ipynb", True),
     ("hw/lab01.solution (conflicted copy, Ann, 2026-11-22 1403) 2.ipynb", True),
+    ("hw/lab01.solution (conflicted copy, Ann (TA), 2026-11-22 1403).ipynb", True),
+    ("hw/lab01.solution (conflicted copy, a)b(c, 2026-11-22 1403).ipynb", True),
+    ("hw/lab01 (conflicted copy, Ann (TA), 2026-11-22 1403).ipynb", False),
     ("hw/lab.solution.d/data.csv", True),
     ("hw/lab01_solution.ipynb", False),
     ("hw/solution.ipynb", False),
@@ -46,3 +52,10 @@ def test_a_path_is_for_staff_or_not(path: str, staff: bool) -> None:
 def test_lines_that_are_no_patterns_say_nothing() -> None:
     rule = Staff(lambda folder: "# comment\n\n!\n///\nx\n" if not folder else "")
     assert rule.is_staff(RelPath("a/x")) and not rule.is_staff(RelPath("y"))
+
+
+@pytest.mark.parametrize("name", ["x" * 230 + ".solution.py", "hw/" + "é" * 110 + "_key.ipynb"])
+def test_a_copy_whose_name_was_cut_off_is_staffs(name: str) -> None:
+    rule = Staff(lambda _: "*_key.ipynb")
+    copy = beside(RelPath(name), conflicted_copy("Ann"), datetime(2026, 11, 22, 14, 3), ())
+    assert rule.is_staff(RelPath(name)) and rule.is_staff(copy)
