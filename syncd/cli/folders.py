@@ -17,6 +17,7 @@ from syncd.cli.serving import serve
 from syncd.core.errors import NeedsToken, NeedsUser
 from syncd.git.address import parse_address
 from syncd.git.remote import Remote
+from syncd.node.config import listen_address
 from syncd.publisher.add import add_folder
 from syncd.publisher.conversation import Pushes
 from syncd.publisher.credentials import Credentials
@@ -72,7 +73,8 @@ def add(
 @click.option(
     "--limited-host", multiple=True, help="A host that limits pushes, beside github.com and gitlab.com ('*': all)."
 )
-def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, ...]) -> None:
+@click.option("--metrics", metavar="HOST:PORT", help="Show metrics and health there, on loopback, for Prometheus.")
+def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, ...], metrics: str | None) -> None:
     """Publish all added folders as they change, until Ctrl-C."""
     state, tell = state_folder(), ready_writer(ready_file)
 
@@ -83,7 +85,8 @@ def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, 
 
     usual = Pushes()
     pushes = Pushes(pushes_a_minute, usual.hosts | set(limited_host))
-    serve(run_publisher(state, ready=ready, timing=Timing(pushes=pushes)))
+    shown = listen_address(metrics) if metrics else None
+    serve(run_publisher(state, ready=ready, timing=Timing(pushes=pushes), metrics=shown))
 
 
 @click.command()

@@ -27,3 +27,11 @@ class Refused(NeedsUser):
 
 class Stop(SyncError):
     """The process must end: a second daemon, an unreadable state, no rights."""
+
+
+def first_of(group: BaseExceptionGroup[Stop]) -> BaseException:
+    """The first error of a group, however deep it lies."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

@@ -16,6 +16,7 @@ from aiohttp import web
 from syncd.core.entry import RelPath
 from syncd.core.errors import SyncError
 from syncd.core.links import hub_address
+from syncd.metrics.listener import Observed, metrics_routes
 from syncd.page.app import Page
 from syncd.publisher.asked import Asked
 from syncd.publisher.control_answers import UNKNOWN, body_of, path_of, say
@@ -59,11 +60,12 @@ class Control:
         folders: Callable[[], Mapping[str, Steered]],
         keep: Callable[[str, bool], None],
         hubs: Hubs,
+        observed: Observed,
     ) -> None:
-        """`keep` notes durably that a folder is paused, or not."""
+        """`keep` notes durably that a folder is paused, or not; `observed` is what /metrics shows."""
         self._file = state / "control.json"
         self._folders, self._keep, self._hubs = folders, keep, hubs
-        self._state = state
+        self._state, self._observed = state, observed
         self._token = secrets.token_urlsafe(32)
         self._runner: web.AppRunner | None = None
         self._inside = Inside(self._token)
@@ -89,6 +91,7 @@ class Control:
         )
         app.add_routes(release_routes(self._state, self._folders))
         app.add_routes(guard_routes(self._state, self._folders))
+        app.add_routes(metrics_routes(self._observed, lambda _: True))  # whoever gets here has shown the token
         app.add_subapp(self._page.prefix, self._page.app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()

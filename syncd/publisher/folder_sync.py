@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from syncd.core.entry import CommitId, RelPath, inside, parents
-from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
+from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain, first_of
 from syncd.core.progress import Progress
 from syncd.core.retry import Backoff
 from syncd.core.settle import Due, Settle
@@ -24,6 +24,7 @@ from syncd.git.commits import Author
 from syncd.git.integrity import is_spoiled
 from syncd.git.remote import Remote
 from syncd.log_fields import about
+from syncd.metrics.publisher import FolderMeter
 from syncd.publisher import checkpoints, past
 from syncd.publisher.asked import Asked
 from syncd.publisher.bring import NoRoom
@@ -60,11 +61,17 @@ class FolderSync:
     """Keeps one folder in step while `run` runs."""
 
     def __init__(
-        self, folder: Folder, own: Path, remotes: Callable[[str], Remote], author: Author, timing: Timing
+        self,
+        folder: Folder,
+        own: Path,
+        remotes: Callable[[str], Remote],
+        author: Author,
+        timing: Timing,
+        meter: FolderMeter,
     ) -> None:
         """`remotes` makes a remote with its credentials."""
         self.folder = folder
-        self._log = about(_log, folder=str(folder.path))
+        self._log, self._meter = about(_log, folder=str(folder.path)), meter
         remote = remotes(folder.remote)
         self._own, self._remote, self._author, self._timing = own, remote, author, timing
         self._now = Situation(paused=folder.paused)
@@ -184,7 +191,7 @@ class FolderSync:
             try:
                 await self._run_once()
             except* Stop as stopped:
-                self._now.missing = str(_first(stopped))
+                self._now.missing = str(first_of(stopped))
                 self._log.error("%s: %s", self.folder.path, self._now.missing)
             except* Exception as problems:  # noqa: BLE001
                 self._log.exception("%s: an unexpected error; beginning anew", self.folder.path)
@@ -308,6 +315,7 @@ class FolderSync:
         for path in paths:
             if not self._local.here.ignored(path, False):
                 self._settle.event(path, now)
+                self._meter.saved(path, now)
             if path.rpartition("/")[2] in RULE_FILES:
                 self._settle.rescan(now)  # what stayed out may come in, wherever it lies
 
@@ -331,8 +339,9 @@ class FolderSync:
         meant, self._meant = self._meant, False
         began = time.monotonic()
         try:
-            due = await self._whole_deletion(due)
-            found = await self._disk.do(lambda: self._local.take_up(due, agreed=meant))
+            with self._meter.failures():
+                due = await self._whole_deletion(due)
+                found = await self._disk.do(lambda: self._local.take_up(due, agreed=meant))
         except Held as problem:
             self._now.held, self._now.started = str(problem), True
             return
@@ -342,6 +351,7 @@ class FolderSync:
             await asyncio.sleep(self._timing.presence_s)
             self._look_again()
             return
+        self._meter.taken_up(None if due.everything else due.paths, found.commit, time.monotonic())
         what = "everything" if due.everything else f"{len(due.paths)} paths"
         commit = {"commit": found.commit} if found.commit else {}
         self._log.debug("%s: looked at %s in %.4f s", self.folder.path, what, time.monotonic() - began, extra=commit)
@@ -402,7 +412,8 @@ class FolderSync:
             if self._now.paused or self._now.missing or self._now.held or not self._now.started:
                 continue
             try:
-                wait_s = min(self._timing.poll_s, await self._exchange())
+                with self._meter.failures():
+                    wait_s = min(self._timing.poll_s, await self._exchange())
                 failures = 0
                 self._now.offline = self._now.refused = None
             except TryAgain as problem:
@@ -432,15 +443,18 @@ class FolderSync:
             answer, self._answer = self._answer, None
             if await self._disk.do(talk.is_news, shown):
                 await self._transfer(talk.fetch)
+                self._meter.fetched()
             taken = await self._disk.do(talk.take_in, shown, self._impatient(), answer)
             self._now.rewritten = None
             self._now.notes += [note.sentence for note in taken.notes]
+            self._meter.beside(sum(note.beside is not None for note in taken.notes))
             await self._refresh()
             if taken.waits:
                 self._settle.half_written(taken.waits, time.monotonic())
                 self._events.set()
                 return 1.0
             if self._now.head is None or self._now.head == shown:
+                self._meter.shown(self._now.head, time.monotonic())
                 await self._push_checkpoints()
                 return self._timing.poll_s
             pause_s = talk.pace.wait_s(time.monotonic())
@@ -450,6 +464,7 @@ class FolderSync:
             head = self._now.head
             try:
                 await self._transfer(talk.push, head)
+                self._meter.pushed()
             except TryAgain as problem:
                 if not talk.is_behind(problem):
                     raise
@@ -464,6 +479,7 @@ class FolderSync:
         try:
             await self._net.do(work, *what, told)
         finally:
+            self._meter.moved(self._now.transfer)
             self._now.transfer = None
 
     async def _push_checkpoints(self) -> None:
@@ -474,10 +490,3 @@ class FolderSync:
 
     def _impatient(self) -> frozenset[RelPath]:
         return self._settle.impatient(time.monotonic())
-
-
-def _first(group: BaseExceptionGroup[Stop]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

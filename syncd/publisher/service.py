@@ -8,9 +8,12 @@ from pathlib import Path
 
 from syncd.core.errors import NeedsUser, Stop
 from syncd.git.remote import Remote
+from syncd.metrics.listener import listening
+from syncd.metrics.publisher import FolderMeter
 from syncd.publisher.control import Control
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.folder_sync import FolderSync, Timing
+from syncd.publisher.observed import Observed
 from syncd.publisher.one_daemon import FolderLock, SecondDaemon, lock_state
 from syncd.publisher.registry import Folder, Registry
 from syncd.publisher.settings import author_of
@@ -21,11 +24,18 @@ _LOOK_S = 1.0
 """How often the list of folders is looked at (one stat): `syncd add` works while we run."""
 
 
-async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = None, timing: Timing = _USUAL) -> None:
+async def run_publisher(
+    state: Path,
+    *,
+    ready: Callable[[str], None] | None = None,
+    timing: Timing = _USUAL,
+    metrics: tuple[str, int] | None = None,
+) -> None:
     """Keep all folders in step until cancelled.
 
     `ready` is told the control's address once all is started.  SecondDaemon (a Stop) if another
-    publisher has this state folder, or one of its synced folders.
+    publisher has this state folder, or one of its synced folders.  `metrics`: host and port of loopback where they
+    are shown without a token, beside the control's own address.
     """
     registry = Registry(state)
     with contextlib.ExitStack() as owned:
@@ -33,12 +43,13 @@ async def run_publisher(state: Path, *, ready: Callable[[str], None] | None = No
         service = _Publisher(registry, timing)
         owned.callback(service.release)
         service.adopt(at_start=True)
-        control = Control(state, service.listed, registry.pause, registry)
+        control = Control(state, service.listed, registry.pause, registry, service.observed)
         try:
             url = await control.start()
-            if ready is not None:
-                ready(url)
-            await service.run()
+            async with listening(service.observed, *metrics, None) if metrics else contextlib.nullcontext():
+                if ready is not None:
+                    ready(url)
+                await service.run()
         finally:
             await control.close()
             await service.end()
@@ -52,6 +63,7 @@ class _Publisher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, FolderLock] = {}
         self.folders: dict[str, FolderSync] = {}
+        self.observed = Observed(lambda: self.folders)
 
     async def run(self) -> None:
         while True:
@@ -93,7 +105,8 @@ class _Publisher:
         lock.take()
         self._locks[folder.id] = lock
         own = self._registry.own(folder.id)
-        sync = FolderSync(folder, own, self._remote, author_of(self._registry.state), self._timing)
+        meter = FolderMeter(self.observed.metrics)
+        sync = FolderSync(folder, own, self._remote, author_of(self._registry.state), self._timing, meter)
         self.folders[folder.id] = sync
         self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
 
