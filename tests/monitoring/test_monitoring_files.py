@@ -134,13 +134,12 @@ def test_prometheus_itself_takes_the_rules() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool (Debian's prometheus)")
-@pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_prometheus_itself_reads_the_expression(expression: str, tmp_path: Path) -> None:
-    expression = expression.replace("$__rate_interval", "5m")
-    rule = {"groups": [{"name": "g", "rules": [{"record": "a:b", "expr": expression}]}]}
-    (tmp_path / "rule.yml").write_text(yaml.safe_dump(rule))
+def test_prometheus_itself_reads_the_dashboards_expressions(tmp_path: Path) -> None:
+    plain = [expression.replace("$__rate_interval", "5m") for expression in sorted(set(expressions()))]
+    rules = [{"record": f"panel:{n}", "expr": expression} for n, expression in enumerate(plain)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     done = subprocess.run(
-        ["promtool", "check", "rules", str(tmp_path / "rule.yml")], capture_output=True, text=True, check=False
+        ["promtool", "check", "rules", str(tmp_path / "rules.yml")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -97,7 +97,7 @@ async def test_failures_are_counted_by_kind_and_tell_no_path_or_person(
         _, text = await by_socket(running.client.socket, "/metrics")
         status, ready = await by_socket(running.client.socket, "/readyz")
         assert (await by_socket(running.client.socket, "/healthz"))[0] == 200, "it lives though it is not ready"
-    assert numbers(text)["syncd_node_errors_total{course=c,kind=NeedsUser}"] >= 1
+    assert numbers(text)["syncd_node_errors_total{course=c,kind=NeedsToken}"] >= 1
     assert numbers(text)["syncd_node_course_ready{course=c}"] == 0
     assert status == 503 and "does not accept the token" in ready and "0 of 1 courses" in ready
     for private in (str(tmp_path), "ada", "no-such-course", server.url("course")):

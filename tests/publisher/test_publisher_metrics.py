@@ -76,7 +76,8 @@ async def test_failures_are_counted_and_a_folder_that_needs_somebody_is_not_read
         fill(folder, {"a.txt": "two\n"})
         await publisher.until(lambda status: status["state"] == "needs_you")
         found = numbers((await asked(publisher))[1])
-        assert found["syncd_publisher_errors_total{kind=NeedsUser}"] >= 1
+        failed = {name: count for name, count in found.items() if name.startswith("syncd_publisher_errors_total")}
+        assert failed.get("syncd_publisher_errors_total{kind=NeedsToken}", 0) >= 1, failed
         assert found["syncd_publisher_folders{state=needs_you}"] == 1
         assert (await asked(publisher, "/readyz"))[0] == 503
 
