@@ -22,8 +22,9 @@ from syncd.publisher.add import add_folder
 from syncd.publisher.conversation import Pushes
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.registry import Registry
+from syncd.publisher.remove import remove_folder
 from syncd.publisher.service import run_publisher
-from syncd.publisher.students_setup import check_nothing_planned, folder_of
+from syncd.publisher.students_setup import folder_of
 from syncd.publisher.timing import Timing
 
 _folder = click.argument("folder", type=SyncedFolder(), required=False)
@@ -96,12 +97,10 @@ def remove(folder: str | None, as_json: bool) -> None:
     """Keep FOLDER in step no longer; its files, and what is published, stay as they are."""
     registry = Registry(state_folder())
     found, _ = folder_of(registry.state, folder)
-    check_nothing_planned(registry, found)
-    registry.remove(found.id)
+    sentence = remove_folder(registry, found)
     with suppress(NotRunning):
         ask_publisher(registry.state, "GET", "/v1/status")  # one that runs has let go of it when it answers
-    words = f"{found.path} is a folder like any other now; {found.remote} stays as it is.  Again: syncd add."
-    say(as_json, words, id=found.id, folder=str(found.path))
+    say(as_json, sentence, id=found.id, folder=str(found.path))
 
 
 @click.command()

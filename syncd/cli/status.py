@@ -21,6 +21,7 @@ from syncd.when import in_words
 
 _STYLES = {"needs_you": "red", "not_running": "red"}
 _GOOD = {"up_to_date": "green", "settling": "cyan", "pushing": "cyan", "waiting": "cyan"}
+_NAMED = 20
 
 
 @click.command()
@@ -83,12 +84,15 @@ def _show(found: dict[str, Any]) -> None:
             when = in_words(datetime.fromtimestamp(commit["time"], UTC), now)
             subject = printable(commit["message"].partition("\n")[0])
             console.print(Text(f"  {when:16}  {subject}", style="dim"))
-        for held in folder.get("left_out", ()):
+        for held in folder.get("left_out", ())[:_NAMED]:
             told(console, Text(printable(held["sentence"])), 2)
             if held["command"]:
                 console.print(Text(f"    to publish it anyway: {printable(held['command'])}", style="dim"))
-        for problem in folder.get("warnings", ()):
+        for problem in folder.get("warnings", ())[:_NAMED]:
             told(console, Text(printable(problem)), 2)
+        more = sum(max(0, folder.get(f"{what}_count", 0) - _NAMED) for what in ("left_out", "warnings"))
+        if more:
+            console.print(f"  and {more:,} more (syncd open shows them)")
     for view in found["views"]:
         told(console, _head(view["root"], view))
         console.print(Text(f"  {view['course']}, version {(view['commit'] or 'none')[:8]}", style="dim"))

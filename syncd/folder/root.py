@@ -216,7 +216,7 @@ class Root:
             if not stat.S_ISDIR(found.st_mode):
                 raise NotADirectoryError(path)
         except FileNotFoundError as problem:
-            raise Gone(f"The folder {path} is not there; bring it back, or remove it from Synced Folders.") from problem
+            raise Gone(f"The folder {path} is not there; bring it back, or say `syncd remove`.") from problem
         except NotADirectoryError as problem:
             raise Gone(f"{path} is a file and not a folder; choose a folder.") from problem
         except PermissionError as problem:

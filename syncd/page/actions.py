@@ -30,6 +30,7 @@ def _fields(*names: str) -> Callable[[Form], Mapping[str, object]]:
 ACTIONS: Mapping[str, Action] = {
     "pause": Action("pause", _fields(), words.SAID["pause"]),
     "resume": Action("resume", _fields("keep"), words.SAID["resume"]),
+    "remove": Action("remove", _fields()),
     "restore": Action("restore", _fields("path", "version")),
     "allow": Action("allow", _fields("path", "guard")),
     "publish": Action("publish", lambda form: _publish(form)),

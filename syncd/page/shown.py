@@ -115,6 +115,7 @@ class Shown:
     left_out: tuple[Held, ...]
     left_out_more: int
     warnings: tuple[str, ...]
+    warnings_more: int
     notes: tuple[str, ...]
     recent: tuple[Change, ...]
     students: StudentsShown | None
@@ -149,6 +150,8 @@ def shown(report: Mapping[str, Any], now: datetime) -> Shown:
     held = [_held(each) for each in list_of(report.get("left_out"))]
     tone = _TONES.get(state, Tone.QUIET)
     warnings = tuple(text_of(each) for each in list_of(report.get("warnings")))
+    held_count = max(len(held), number_of(report.get("left_out_count")))
+    warning_count = max(len(warnings), number_of(report.get("warnings_count")))
     if state == "up_to_date" and (held or warnings):
         tone = Tone.WAIT
     students = _students(report.get("students"))
@@ -162,15 +165,16 @@ def shown(report: Mapping[str, Any], now: datetime) -> Shown:
         kind=state,
         tone=tone,
         state=words.state(state, sentence, waiting.total, pending),
-        detail=words.detail(state, sentence, len(held), len(warnings)),
+        detail=words.detail(state, sentence, held_count, warning_count),
         hint=_hint(report),
         answers=_answers(report),
         progress=_progress(report.get("progress")) or _restoring(report.get("restoring")),
         waiting=waiting,
         why_waiting=words.WHY_WAITING,
         left_out=tuple(held[:MOST_NAMED]),
-        left_out_more=max(0, len(held) - MOST_NAMED),
+        left_out_more=max(0, held_count - MOST_NAMED),
         warnings=warnings[:MOST_NAMED],
+        warnings_more=max(0, warning_count - MOST_NAMED),
         notes=tuple(text_of(each) for each in reversed(list_of(report.get("notes"))))[:MOST_NAMED],
         recent=recent,
         students=students,
@@ -195,9 +199,10 @@ def _answers(report: Mapping[str, Any]) -> tuple[Answer, ...]:
         if not report.get("remote_commit"):
             return (_PUBLISH_AGAIN, pause)
         return (_KEEP_BOTH, _KEEP_THEIRS, pause)
-    return (_TRY_AGAIN, pause)
+    return (_TRY_AGAIN, _REMOVE, pause) if question == "missing" else (_TRY_AGAIN, pause)
 
 
+_REMOVE = Answer(words.REMOVE, "remove")
 _TRY_NOW = Answer(words.TRY_NOW, "hint")
 
 

@@ -45,13 +45,14 @@ RESTORE_FILES = "Bring the files back"
 PUBLISH_DELETION = "I meant it: publish the deletion"
 KEEP_BOTH = "Keep both sides’ files"
 KEEP_THEIRS = "Follow the remote"
+REMOVE = "Stop syncing it"
 PUBLISH_AGAIN = "Publish this folder again"
 
 HINTS = {
     "held": "Whatever you choose, earlier versions stay among the versions.",
     "rewritten": "Whatever you choose, your files stay among the versions.",
     "refused": "If a new token is needed, say in a terminal: syncd login",
-    "missing": "The folder is looked for every few seconds; this page changes when it is there.",
+    "missing": "It is looked for every few seconds; this page changes when it is there. What was published stays.",
     "trouble": "It is tried again every few seconds; this page changes when it works.",
 }
 

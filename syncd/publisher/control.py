@@ -3,6 +3,7 @@
 Address and token lie in `control.json` in the state folder, which only its owner may read.
 """
 
+import asyncio
 import hmac
 import json
 import secrets
@@ -24,7 +25,9 @@ from syncd.publisher.conversation import Answer
 from syncd.publisher.guard_control import guard_routes
 from syncd.publisher.inside import Inside
 from syncd.publisher.past import Deed, Listed, Past
+from syncd.publisher.registry import Registry
 from syncd.publisher.release_control import release_routes
+from syncd.publisher.remove import remove_folder
 from syncd.publisher.state_file import write_private
 
 
@@ -80,6 +83,7 @@ class Control:
                 web.get("/v1/status", self._status),
                 web.post("/v1/hint", self._hint),
                 web.post("/v1/folders/{id}/{what:pause|resume}", self._pause),
+                web.post("/v1/folders/{id}/remove", self._remove),
                 web.get("/v1/folders/{id}/files", self._files),
                 web.get("/v1/folders/{id}/hub", self._hub),
                 web.post("/v1/folders/{id}/hub", self._hub),
@@ -199,6 +203,17 @@ class Control:
             return web.json_response({"sentence": await folder.restore(RelPath(path) if path else None, version)})
         except SyncError as problem:
             return say(409, str(problem))
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self._folders():
+            return say(404, UNKNOWN)
+        registry = Registry(self._state)
+        try:
+            sentence = await asyncio.to_thread(remove_folder, registry, registry.find(request.match_info["id"]))
+        except SyncError as problem:
+            return say(409, str(problem))
+        self._folders()  # lets go of it now
+        return web.json_response({"sentence": sentence})
 
     async def _pause(self, request: web.Request) -> web.Response:
         id, what = request.match_info["id"], request.match_info["what"]

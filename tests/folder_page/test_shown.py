@@ -33,6 +33,7 @@ def saves(count: int, **each: Any) -> list[dict[str, Any]]:
     [
         ({}, "Up to date", "", [words.PAUSE]),
         ({"left_out": ["“a” is too large."]}, "Up to date", "1 file is left out.", [words.PAUSE]),
+        ({"warnings": ["w"] * 100, "warnings_count": 1200}, "Up to date", "1,200 worth a look.", [words.PAUSE]),
         ({"state": "settling", "waiting": ["a", "b", "c"]}, "3 files waiting", "", [words.PAUSE]),
         ({"state": "settling", "waiting": ["a"], "waiting_count": 1000}, "1,000 files waiting", "", [words.PAUSE]),
         ({"state": "settling", "sentence": "Starting: looking."}, "Starting: looking", "", [words.PAUSE]),
@@ -61,6 +62,12 @@ def saves(count: int, **each: Any) -> list[dict[str, Any]]:
             "Needs you:",
             "Deleted.",
             [words.PUBLISH_AGAIN, words.PAUSE],
+        ),
+        (
+            {"state": "needs_you", "question": "missing", "sentence": "It is not there."},
+            "Needs you:",
+            "It is not there.",
+            [words.TRY_AGAIN, words.REMOVE, words.PAUSE],
         ),
         ({"state": "needs_you", "sentence": "No."}, "Needs you:", "No.", [words.TRY_AGAIN, words.PAUSE]),
     ],

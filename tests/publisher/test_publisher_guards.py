@@ -130,6 +130,11 @@ async def test_i7_a_folder_that_is_gone_is_waited_for(
         await until(lambda: course.files() == everything(folder))
         fill(folder, {"and": "watched again"})
         await until(lambda: course.files() == everything(folder))
+        folder.rename(tmp_path / "elsewhere")
+        await publisher.until(lambda now: now["question"] == "missing")
+        kept = course.head()
+        await publisher.steer("remove")
+        assert await publisher.folders() == [] and course.head() == kept
 
 
 def test_i7_changes_of_others_do_not_go_into_an_empty_folder_that_lies_there_instead(tmp_path: Path) -> None:
