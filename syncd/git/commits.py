@@ -6,74 +6,31 @@ What it names is on disk before its ref is (fsync is switched on in `syncd.git.r
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import pygit2
 from pygit2.enums import ObjectType
 
-from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
-from syncd.core.errors import NeedsUser, Stop
-from syncd.core.progress import Progress, Told, nobody
-from syncd.git import loose
+from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.git.commit import Author as Author
 from syncd.git.commit import Commit as Commit
 from syncd.git.commit import commit_object
-from syncd.git.joined import Joined
-from syncd.git.pack import BLOB, COMMIT, TREE, Bulk, object_id
-from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
-
-pygit2.settings.enable_fsync_gitdir(True)
-
-_SMALL = 4 << 20
-"""Contents up to this size are handed over in one piece; larger ones are streamed through a file."""
-
-# What libgit2 leaves when it is killed: a lock would block its ref for ever, the rest only takes room.
-_LEFTOVERS = (
-    "*.lock",
-    "refs/**/*.lock",
-    "objects/tmp_object_git2_*",
-    "objects/*/tmp_object_git2_*",
-    "objects/pack/pack_git2_*",
-    "objects/pack/tmp_*",
-)
+from syncd.git.objects import Objects, as_bytes
+from syncd.git.pack import COMMIT
+from syncd.git.trees import FOLDER, Item
 
 
-class History:
-    """The repository of one folder.  One thread at a time, of one process: leftovers of a killed one are removed."""
+class History(Objects):
+    """The repository of one folder, with its branches and commits.  One thread at a time, of one process."""
 
     def __init__(self, path: Path, subfolder: str = "") -> None:
         """Open it, or create it empty.  Stop if it can't be read.
 
         With a `subfolder` all trees here are what commits hold there; what else they hold is carried on untouched.
         """
-        self.path = path
-        self._inside = tuple(_bytes(subfolder).split(b"/")) if subfolder else ()
-        self._bulk: Bulk | None = None
-        self._held: dict[str, tuple[int, bytes]] | None = None
-        self._stored = 0
-        self.told: Told = nobody
-        """Hears of each content that is stored."""
-        self._recent = RecentTrees(self.items)
-        try:
-            if (path / "HEAD").exists():
-                self._repo = pygit2.Repository(str(path))
-            else:
-                self._repo = pygit2.init_repository(str(path), bare=True)
-        except pygit2.GitError as problem:
-            raise Stop(f"The history in {path} can't be read ({problem}); move it away and add the folder anew.") from (
-                problem
-            )
-        for pattern in _LEFTOVERS:
-            for leftover in path.glob(pattern):
-                leftover.unlink(missing_ok=True)
-
-    def rest(self) -> None:
-        """Let go of open packs and of what is kept in memory; all comes again when it is needed."""
-        self._recent.forget()
-        self._repo.free()
+        self._inside = tuple(as_bytes(subfolder).split(b"/")) if subfolder else ()
+        super().__init__(path)
 
     # refs
 
@@ -134,111 +91,6 @@ class History:
         tag = None if found is None else self._repo[found.target]
         return tag.message if isinstance(tag, pygit2.Tag) and tag.message else ""
 
-    # contents
-
-    def store(self, source: BinaryIO) -> BlobId:
-        """Keep a content; its id.  Holds at most a few MB of it in memory."""
-        self._stored += 1
-        self.told(Progress("Reading files", self._stored, None, "files"))
-        start = source.read(_SMALL + 1)
-        if len(start) <= _SMALL:
-            return self.store_bytes(start)
-        with self._writing():
-            return BlobId(str(self._repo.create_blob_fromiobase(Joined(start, source))))
-
-    def store_bytes(self, content: bytes) -> BlobId:
-        """Keep a content that is in memory; its id."""
-        return BlobId(self._put(BLOB, content))
-
-    @contextmanager
-    def bulk(self) -> Iterator[None]:
-        """What is stored within becomes one pack if it is much; it can be read, and is durable, afterwards only.
-
-        If the work within fails, what it stored is dropped.
-        """
-        if self._bulk is not None:
-            yield
-            return
-        self._bulk = bulk = Bulk(self.path)
-        try:
-            yield
-        except BaseException:
-            bulk.discard()
-            raise
-        finally:
-            self._bulk = None
-        with self._writing():
-            for kind, content in bulk.finish():
-                self._put(kind, content)
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is stored within becomes durable at once, before the branch moves or at the end.  Only for a few."""
-        self._held = {}
-        try:
-            yield
-        finally:
-            try:
-                self._write_held()
-            finally:
-                self._held = None
-
-    def _write_held(self) -> None:
-        if self._held:
-            held, self._held = self._held, {}
-            with self._writing():
-                loose.write(self.path, ((oid, kind, content) for oid, (kind, content) in held.items()))
-
-    def _put(self, kind: int, content: bytes) -> str:
-        with self._writing():
-            if self._bulk is not None:
-                oid = object_id(kind, content)
-                if oid not in self._bulk and oid not in self._repo:
-                    self._bulk.add(kind, oid, content)
-                return oid
-            if self._held is not None:
-                oid = object_id(kind, content)
-                if oid not in self._repo:
-                    self._held[oid] = (kind, content)
-                return oid
-            if kind == BLOB:
-                return str(self._repo.create_blob(content))
-            return str(self._repo.odb.write(ObjectType.TREE, content))
-
-    def has(self, oid: BlobId | CommitId) -> bool:
-        """Whether an object is here."""
-        return (
-            (self._bulk is not None and oid in self._bulk) or self._held_content(oid) is not None or oid in self._repo
-        )
-
-    def _held_content(self, oid: str) -> bytes | None:
-        return self._held[oid][1] if self._held and oid in self._held else None
-
-    def size(self, blob: BlobId) -> int:
-        """A content's size, without reading all of it."""
-        if (held := self._held_content(blob)) is not None:
-            return len(held)
-        found = self._repo[blob]
-        assert isinstance(found, pygit2.Blob)
-        return int(found.size)
-
-    def read(self, blob: BlobId) -> bytes:
-        """A content.  KeyError if it is not here."""
-        if (held := self._held_content(blob)) is not None:
-            return held
-        found = self._repo[blob]
-        assert isinstance(found, pygit2.Blob)
-        return bytes(found.data)
-
-    def copy(self, blob: BlobId, out: BinaryIO) -> None:
-        """Write a content into a file."""
-        if (held := self._held_content(blob)) is not None:
-            out.write(held)
-            return
-        found = self._repo[blob]
-        assert isinstance(found, pygit2.Blob)
-        out.write(memoryview(found))
-
     # trees
 
     def tree_id(self, commit: CommitId | None) -> bytes | None:
@@ -270,45 +122,14 @@ class History:
             tree = at.id
         return False
 
-    def items(self, tree: bytes | None) -> Items:
-        """What one tree object holds; nothing for None."""
-        if tree is None:
-            return {}
-        data = self._held_content(tree.hex())
-        if data is None:
-            _, data = self._repo.odb.read(tree.hex())
-        return parse_tree(data)
-
     def item(self, commit: CommitId | None, path: str) -> Item | None:
         """What a commit holds at a path ('' is the top, as a folder); None if nothing."""
         return self.below(self.tree_id(commit), path)
-
-    def below(self, tree: bytes | None, path: str) -> Item | None:
-        """What a tree holds at a path ('' is the top, as a folder); None if nothing."""
-        if tree is None:
-            return None
-        found: Item | None = Item(FOLDER, tree)
-        for name in _bytes(path).split(b"/") if path else ():
-            if found is None or not found.is_folder:
-                return None
-            found = self._recent.get(found.id).get(name)
-        return found
 
     def entry(self, commit: CommitId | None, path: RelPath) -> Entry | None:
         """The file that a commit holds at a path."""
         found = self.item(commit, path)
         return None if found is None else found.entry
-
-    def files(self, tree: bytes | None, prefix: str = "") -> Iterator[tuple[RelPath, Entry]]:
-        """All files of a tree, with their paths."""
-        stack = [(_bytes(prefix), tree)]
-        while stack:
-            above, at = stack.pop()
-            for name, item in self.items(at).items():
-                if item.is_folder:
-                    stack.append((above + name + b"/", item.id))
-                elif (entry := item.entry) is not None:
-                    yield _path(above + name), entry
 
     def changes(self, old: CommitId | None, new: CommitId | None) -> dict[RelPath, Change]:
         """The files that differ between two commits."""
@@ -318,79 +139,6 @@ class History:
             if base != entry:
                 out[path] = Change(base, entry)
         return out
-
-    def differences(self, old: bytes | None, new: bytes | None) -> Iterator[tuple[RelPath, Item | None, Item | None]]:
-        """What differs between two trees, submodules included, folders not; equal folders are never entered."""
-        stack = [(b"", old, new)]
-        while stack:
-            above, before, after = stack.pop()
-            was, now = self.items(before), self.items(after)
-            for name in was.keys() | now.keys():
-                a, b = was.get(name), now.get(name)
-                if a == b:
-                    continue
-                path = above + name
-                below = (a.id if a and a.is_folder else None, b.id if b and b.is_folder else None)
-                if any(below):
-                    stack.append((path + b"/", *below))
-                a, b = (None if item is None or item.is_folder else item for item in (a, b))
-                if a != b:
-                    yield _path(path), a, b
-
-    def edited(self, tree: bytes | None, edits: Mapping[RelPath, Item | None]) -> bytes | None:
-        """A tree with files put in and taken out; None if nothing is left.
-
-        A file put where a folder was takes its place, and the reverse; folders that become empty vanish.
-        """
-        if not edits:
-            return tree
-        folders: dict[bytes, Items] = {}
-        files = {_bytes(path): item for path, item in edits.items()}
-        for path in files:
-            for folder in split(path):
-                if folder not in folders:
-                    folders[folder] = self.items(self._below(folders, folder, tree))
-        for path, item in files.items():
-            above, _, name = path.rpartition(b"/")
-            if item is not None:
-                folders[above][name] = item
-            elif name in folders[above] and not folders[above][name].is_folder:
-                del folders[above][name]
-        top: bytes | None = None
-        for folder in sorted(folders, key=lambda each: each.count(b"/") + bool(each), reverse=True):
-            items = folders[folder]
-            written = self._write(items) if items else None
-            if not folder:
-                top = written
-                continue
-            above, _, name = folder.rpartition(b"/")
-            if written is not None:
-                folders[above][name] = Item(FOLDER, written)
-            elif name in folders[above] and folders[above][name].is_folder:
-                del folders[above][name]
-        return top
-
-    def _below(self, folders: dict[bytes, Items], folder: bytes, top: bytes | None) -> bytes | None:
-        if not folder:
-            return top
-        above, _, name = folder.rpartition(b"/")
-        item = folders[above].get(name)
-        return item.id if item is not None and item.is_folder else None
-
-    def _write(self, items: Items) -> bytes:
-        return bytes.fromhex(self._put(TREE, format_tree(items)))
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (pygit2.GitError, OSError) as problem:
-            words = str(problem)
-            if "space" in words or "quota" in words:
-                how = "the disk is full: free some space); it goes on by itself."
-            else:
-                how = f"{words}); if this stays so, end the publisher and run `syncd doctor --fix`."
-            raise NeedsUser(f"The history in {self.path} can't be written ({how}") from problem
 
     # commits
 
@@ -478,14 +226,6 @@ def is_branch_name(name: str) -> bool:
 
 
 _EMPTY = bytes.fromhex("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-
-
-def _bytes(path: str) -> bytes:
-    return path.encode("utf-8", "surrogateescape")
-
-
-def _path(path: bytes) -> RelPath:
-    return RelPath(path.decode("utf-8", "surrogateescape"))
 
 
 def _plain(text: str) -> str:
