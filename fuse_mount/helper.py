@@ -1,13 +1,16 @@
 """`syncd-overlay SRC MNT -o lowerdir=..,upperdir=..[,workdir=..]`: the overlay over plain folders, as a mount helper.
 
 Public test-suites of file systems can be run on it so.  Other options: `fsname=`, `engine=kernel|mfusepy`,
-`noallow_other`; `-f` stays in the foreground.  What mount(8) adds by itself is taken and passed over.
+`noallow_other`, and those of mount(8) in `_FLAGS`, which the engine `kernel` honours; `-f` stays in the foreground.
+What mount(8) adds by itself besides is taken and passed over.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,7 @@ from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
 from fuse_mount.stand_in import serve_until_relieved
 from fuse_mount.successor import go_on
+from fuse_mount.syscalls import AccessTimes, MountFlag, private_mount
 from fuse_mount.upper import Upper
 
 if TYPE_CHECKING:
@@ -27,10 +31,40 @@ if TYPE_CHECKING:
 
 _OURS = {"lowerdir", "upperdir", "workdir", "fsname", "engine", "noallow_other"}
 _PASSED_OVER = {
-    *("rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "auto", "noauto", "user", "nouser", "async", "sync"),
-    *("atime", "noatime", "relatime", "strictatime", "diratime", "nodiratime", "lazytime", "defaults", "_netdev"),
-    *("allow_other", "default_permissions", "subtype", "nofail", "users", "context", "source"),
+    *("suid", "nosuid", "dev", "nodev", "auto", "noauto", "user", "nouser", "users", "async", "sync", "lazytime"),
+    *("allow_other", "default_permissions", "subtype", "nofail", "context", "source", "defaults", "_netdev"),
 }
+_FLAGS = {
+    "ro": (MountFlag.READ_ONLY, MountFlag.NONE),
+    "rw": (MountFlag.NONE, MountFlag.READ_ONLY),
+    "noexec": (MountFlag.NOEXEC, MountFlag.NONE),
+    "exec": (MountFlag.NONE, MountFlag.NOEXEC),
+    "noatime": (MountFlag.NOATIME, MountFlag.STRICTATIME),
+    "strictatime": (MountFlag.STRICTATIME, MountFlag.NOATIME),
+    "atime": (MountFlag.NONE, MountFlag.NOATIME),
+    "relatime": (MountFlag.NONE, MountFlag.NOATIME | MountFlag.STRICTATIME),
+    "nodiratime": (MountFlag.NODIRATIME, MountFlag.NONE),
+    "diratime": (MountFlag.NONE, MountFlag.NODIRATIME),
+}
+"""What a word sets and what it takes away; the last word counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be mounted, and how."""
+
+    source: str
+    point: Path
+    options: Mapping[str, str]
+    flags: MountFlag
+
+    @property
+    def upper(self) -> Path:
+        return Path(self.options["upperdir"]).absolute()
+
+    @property
+    def work(self) -> Path:
+        return Path(self.options.get("workdir") or self.upper.with_name(f".{self.upper.name}.work")).absolute()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,30 +76,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-f", dest="foreground", action="store_true")
     said = parser.parse_args(arguments)
     try:
-        options = _options(",".join(said.options))
+        asked = _asked(said.source, said.point.absolute(), ",".join(said.options))
         if said.foreground:
-            _serve(said.source, said.point, options, None)
+            _serve(asked, None)
             return 0
-        return _in_background(said.source, said.point, options)
+        return _in_background(asked)
     except (OSError, ValueError) as problem:
         print(f"syncd-overlay: {problem}", file=sys.stderr)
         return 1
 
 
-def _options(words: str) -> dict[str, str]:
-    out: dict[str, str] = {}
+def _asked(source: str, point: Path, words: str) -> _Asked:
+    options: dict[str, str] = {}
+    flags = MountFlag.NONE
     for word in filter(None, words.split(",")):
         name, _, value = word.partition("=")
         if name in _OURS:
-            out[name] = value
+            options[name] = value
+        elif name in _FLAGS:
+            more, less = _FLAGS[name]
+            flags = flags & ~less | more
         elif name not in _PASSED_OVER:
             raise ValueError(f"the option {name} is not known here")
-    if "upperdir" not in out:
+    if "upperdir" not in options:
         raise ValueError("the option upperdir= is missing")
-    return out
+    return _Asked(source, point, options, flags)
 
 
-def _in_background(source: str, point: Path, options: Mapping[str, str]) -> int:
+def _in_background(asked: _Asked) -> int:
     hear, say = os.pipe()
     if os.fork() != 0:
         os.close(say)
@@ -78,7 +116,7 @@ def _in_background(source: str, point: Path, options: Mapping[str, str]) -> int:
     os.close(hear)
     os.setsid()
     try:
-        _serve(source, point, options, say)
+        _serve(asked, say)
     except (OSError, ValueError) as problem:
         os.write(say, str(problem).encode())
     os._exit(0)
@@ -89,18 +127,17 @@ class _Served:
 
     engine: "KernelEngine | MfusepyEngine"
 
-    def __init__(self, source: str, point: Path, options: Mapping[str, str], handed: Handed | None) -> None:
-        self._asked = source, point, options
-        upperdir = Path(options["upperdir"]).absolute()
-        self._work = Path(options.get("workdir") or upperdir.with_name(f".{upperdir.name}.work")).absolute()
+    def __init__(self, asked: _Asked, handed: Handed | None) -> None:
+        self._asked = asked
+        options, point = asked.options, asked.point
         kernel = options.get("engine", "kernel") == "kernel"
-        (self._work / "staging").mkdir(parents=True, exist_ok=True)
+        asked.work.mkdir(parents=True, exist_ok=True)
         stands_in = handed is not None
         if handed is None and kernel:
-            handed = claim(self._work)
+            handed = claim(asked.work)
         lower: Lower = FolderLower(Path(options["lowerdir"])) if options.get("lowerdir") else EmptyLower()
-        upper = Upper(upperdir, self._work / "staging")
-        self.log = RecordLog(self._work / "layer.log", upper.real)
+        upper = _upper(asked)
+        self.log = RecordLog(asked.work / "layer.log", upper.real)
         self.overlay = Overlay(lower, upper, self.log, Caller(os.geteuid(), os.getegid()))
         taken = go_on(self.overlay, handed, point) if handed is not None else None
         upper.clean(node.real for node in self.overlay.opened if node.orphan)
@@ -110,27 +147,48 @@ class _Served:
             close_mount(point)
         if kernel:
             allow = os.geteuid() == 0 and "noallow_other" not in options
-            named = MountOptions(options.get("fsname") or source, allow)
+            named = MountOptions(options.get("fsname") or asked.source, allow, asked.flags)
             engine = self.engine = KernelEngine(self.overlay, point, named, taken)
             if not stands_in:
-                engine.keep_for_successor(self._work, self._stand_in)
+                engine.keep_for_successor(asked.work, self._stand_in)
         else:
             from fuse_mount.mfusepy_engine import MfusepyEngine
 
             self.engine = MfusepyEngine(self.overlay, point)
 
     def _stand_in(self, handed: Handed) -> None:
-        served = _Served(*self._asked, handed)
+        served = _Served(self._asked, handed)
         serve_until_relieved(served.overlay, served.engine)
 
 
-def _serve(source: str, point: Path, options: Mapping[str, str], say: int | None) -> None:
+def _upper(asked: _Asked) -> Upper:
+    """The upper on a mount of our own, where the disk keeps access times as the mount is to show them."""
+    upper, work, wanted = asked.upper, asked.work, AccessTimes(0)
+    if asked.flags & (MountFlag.NOATIME | MountFlag.READ_ONLY):
+        wanted = AccessTimes.NEVER
+    elif asked.flags & MountFlag.STRICTATIME:
+        wanted = AccessTimes.ALWAYS
+    if asked.flags & MountFlag.NODIRATIME:
+        wanted |= AccessTimes.NOT_OF_FOLDERS
+    if wanted:
+        upper.mkdir(parents=True, exist_ok=True)
+        above = os.path.commonpath((upper, work))
+        # Without the right to it, or with a mount in between, access times are kept as the disk keeps them.
+        with contextlib.suppress(OSError):
+            own = Path(f"/proc/self/fd/{private_mount(os.fsencode(above), wanted)}")
+            moved = own / upper.relative_to(above), own / work.relative_to(above)
+            if all(map(os.path.samefile, moved, (upper, work))):
+                upper, work = moved
+    return Upper(upper, work / "staging")
+
+
+def _serve(asked: _Asked, say: int | None) -> None:
     if say is not None:
         # First of all: whoever reads our output waits for all our children too.
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-    served = _Served(source, point.absolute(), options, None)
+    served = _Served(asked, None)
     if say is not None:
         os.write(say, b"ready")
         os.close(say)

@@ -17,6 +17,8 @@ from fuse_mount.syscalls import MountFlag, detach, mount
 _DEVICE = "/dev/fuse"
 KIND = b"fuse.synced-folders"
 _MAX_READ = 1 << 20
+_WORDS = {"ro": MountFlag.READ_ONLY, "noexec": MountFlag.NOEXEC, "noatime": MountFlag.NOATIME}
+"""What fusermount3 calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class MountOptions:
     name: str = "synced-folders"
     """What `mount` and `df` show as its source."""
     allow_other: bool = False
-    read_only: bool = False
+    flags: MountFlag = MountFlag.NONE
+    """Besides those that it always has; without root's rights only the ones of `_WORDS`."""
 
 
 def open_mount(point: Path, options: MountOptions) -> int:
@@ -48,7 +51,7 @@ def mount_device(point: bytes, uid: int, gid: int, options: MountOptions) -> int
     fd = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
     data = f"fd={fd},rootmode=40000,user_id={uid},group_id={gid},default_permissions"
     data += f",max_read={_MAX_READ}" + (",allow_other" if options.allow_other else "")
-    flags = MountFlag.NOSUID | MountFlag.NODEV
+    flags = MountFlag.NOSUID | MountFlag.NODEV | options.flags
     try:
         mount(options.name.encode(), point, KIND, flags, data.encode())
     except OSError:
@@ -62,6 +65,7 @@ def _by_fusermount(point: Path, options: MountOptions) -> int:
     words = f"default_permissions,nosuid,nodev,max_read={_MAX_READ},fsname={options.name},subtype=synced-folders"
     if options.allow_other:
         words += ",allow_other"
+    words += "".join(f",{word}" for word, flag in _WORDS.items() if flag in options.flags)
     with ours:
         with theirs:
             done = subprocess.run(

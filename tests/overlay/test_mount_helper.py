@@ -47,6 +47,38 @@ def test_it_mounts_in_the_background_and_keeps_its_records(point: Path, tmp_path
     assert (tmp_path / "lower/d/f").read_bytes() == b"lower" and (tmp_path / "upper/new").read_bytes() == b"new"
 
 
+READ = {
+    "relatime": "a read",
+    "noatime": "no read",
+    "ro": "no read",
+    "strictatime": "each read",
+    "noatime,rw,atime": "a read",
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root's rights the disk alone says how access times are kept")
+@pytest.mark.parametrize("words", READ)
+def test_access_times_are_kept_as_the_options_say(words: str, point: Path, tmp_path: Path) -> None:
+    upper = tmp_path / "upper"
+    upper.mkdir()
+    (upper / "mine").write_bytes(b"mine")
+    (upper / "program").write_bytes(bytes(100))
+    os.chmod(upper / "program", 0o4755)  # with a set-id bit it is read through the mount's own page cache
+    layers = f"lowerdir={tmp_path / 'lower'},upperdir={upper},{words}"
+    assert call("source", point, "-o", layers).returncode == 0
+    shown = subprocess.check_output(["findmnt", "-no", "OPTIONS", point], text=True).split(",")
+    assert ("noatime" in shown, "ro" in shown) == (words == "noatime", words == "ro")
+    for name in ("mine", "program"):
+        seen = {os.stat(point / name).st_atime_ns}
+        for _ in range(3):
+            time.sleep(0.05)
+            with open(point / name, "rb") as file:
+                file.read()
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            seen.add(os.stat(point / name).st_atime_ns)
+        assert len(seen) == {"no read": 1, "a read": 2, "each read": 4}[READ[words]], name
+
+
 def server_of(upper: Path) -> list[int]:
     """The processes whose command line names an upper folder, the oldest first."""
     found = []
