@@ -22,13 +22,17 @@ from fuse_mount.lower_folder import FolderLower
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
 from fuse_mount.stand_in import serve_until_relieved
+from fuse_mount.state_lock import DYING_S, lock
 from fuse_mount.successor import go_on
 from fuse_mount.syscalls import AccessTimes, MountFlag, private_mount
 from fuse_mount.upper import Upper
+from syncd.core.errors import Stop
 
 if TYPE_CHECKING:
     from fuse_mount.mfusepy_engine import MfusepyEngine
 
+_ENDING_S = 1.5
+"""For how long a process whose mount was just taken away may still have the layers."""
 _OURS = {"lowerdir", "upperdir", "workdir", "fsname", "engine", "noallow_other"}
 _PASSED_OVER = {
     *("suid", "nosuid", "dev", "nodev", "auto", "noauto", "user", "nouser", "users", "async", "sync", "lazytime"),
@@ -81,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _serve(asked, None)
             return 0
         return _in_background(asked)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, Stop) as problem:
         print(f"syncd-overlay: {problem}", file=sys.stderr)
         return 1
 
@@ -117,7 +121,7 @@ def _in_background(asked: _Asked) -> int:
     os.setsid()
     try:
         _serve(asked, say)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, Stop) as problem:
         os.write(say, str(problem).encode())
     os._exit(0)
 
@@ -135,6 +139,7 @@ class _Served:
         stands_in = handed is not None
         if handed is None and kernel:
             handed = claim(asked.work)
+        self._lock = lock(asked.work, _ENDING_S if handed is None else DYING_S)
         lower: Lower = FolderLower(Path(options["lowerdir"])) if options.get("lowerdir") else EmptyLower()
         upper = _upper(asked)
         self.log = RecordLog(asked.work / "layer.log", upper.real)

@@ -5,7 +5,6 @@ the base), `staging/`, `update.json` while an update is under way, and `lock`.
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,19 +23,18 @@ from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
 from fuse_mount.stand_in import serve_until_relieved
+from fuse_mount.state_lock import DYING_S, lock
 from fuse_mount.successor import Taken, go_on
 from fuse_mount.switch import Stale
 from fuse_mount.update import Outcome, Updating
 from fuse_mount.upper import Upper
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, CommitId, Entry, RelPath
-from syncd.core.errors import NeedsUser, Stop
+from syncd.core.errors import NeedsUser
 from syncd.view import Mine, Step, Update, View
 
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
-_DYING_S = 5.0
-"""For how long a process whose mount we were handed may still be closing its files, its lock among them."""
 
 
 class Engine(Protocol):
@@ -105,7 +103,7 @@ class OverlayView:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if handed is None and engine == "kernel":
             handed = kept_for(state) or claim(state)
-        self._lock = _locked(state, _DYING_S if handed is not None else 0.0)
+        self._lock = lock(state, DYING_S if handed is not None else 0.0)
         self._taken: Taken | None = None
         self._upper = Upper(state / "upper", state / "staging")
         self._log = RecordLog(state / "layer.log", self._upper.real)
@@ -307,21 +305,6 @@ class OverlayView:
             return MfusepyEngine(self._overlay, self.root)
         taken, self._taken = self._taken, None
         return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0), taken)
-
-
-def _locked(state: Path, patience_s: float) -> int:
-    fd = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() < until:
-                time.sleep(0.002)
-                continue
-            os.close(fd)
-            raise Stop(f"Another process keeps the folder of {state} already; end that one first.") from error
-        return fd
 
 
 def _prepare_point(root: Path) -> None:

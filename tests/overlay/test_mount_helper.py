@@ -47,6 +47,17 @@ def test_it_mounts_in_the_background_and_keeps_its_records(point: Path, tmp_path
     assert (tmp_path / "lower/d/f").read_bytes() == b"lower" and (tmp_path / "upper/new").read_bytes() == b"new"
 
 
+def test_layers_that_are_mounted_are_not_mounted_twice(point: Path, tmp_path: Path) -> None:
+    layers = f"lowerdir={tmp_path / 'lower'},upperdir={tmp_path / 'upper'}"
+    assert call("source", point, "-o", layers).returncode == 0
+    (tmp_path / "other").mkdir()
+    said = call("source", tmp_path / "other", "-o", layers)
+    assert said.returncode == 1 and "Another process keeps" in said.stderr
+    assert not is_mounted(tmp_path / "other") and (point / "d/f").read_bytes() == b"lower"
+    close_mount(point)
+    assert call("source", point, "-o", layers).returncode == 0, "the one before is about to end"
+
+
 READ = {
     "relatime": "a read",
     "noatime": "no read",
