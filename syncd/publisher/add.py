@@ -19,6 +19,7 @@ from syncd.publisher.look import Looked, look_everywhere
 from syncd.publisher.one_daemon import FolderLock
 from syncd.publisher.registry import Folder, Registry
 from syncd.publisher.settings import author_of
+from syncd.publisher.sizes import limits_of
 from syncd.publisher.words import files
 from syncd.publisher.workspace import Workspace, bad_name
 
@@ -58,7 +59,7 @@ def add_folder(
     id = registry.new_id()
     own = registry.own(id)
     try:
-        here = Workspace(path, own, branch, author_of(state), subfolder=subfolder)
+        here = Workspace(path, own, branch, author_of(state), subfolder=subfolder, limits=limits_of(state))
         try:
             here.history.told = told
             sentence = _begin(here, there, head, merge, of_transfer(told))

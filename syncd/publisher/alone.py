@@ -7,6 +7,7 @@ from pathlib import Path
 from syncd.publisher.one_daemon import FolderLock, lock_state
 from syncd.publisher.registry import Folder, Registry
 from syncd.publisher.settings import author_of
+from syncd.publisher.sizes import limits_of
 from syncd.publisher.workspace import Workspace
 
 
@@ -18,7 +19,12 @@ def alone(state: Path, folder: Folder) -> Iterator[Workspace]:
     try:
         lock.take()
         here = Workspace(
-            folder.path, Registry(state).own(folder.id), folder.branch, author_of(state), subfolder=folder.subfolder
+            folder.path,
+            Registry(state).own(folder.id),
+            folder.branch,
+            author_of(state),
+            subfolder=folder.subfolder,
+            limits=limits_of(state),
         )
         try:
             yield here

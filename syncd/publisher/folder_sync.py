@@ -36,6 +36,7 @@ from syncd.publisher.network import Surroundings
 from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
+from syncd.publisher.sizes import Limits
 from syncd.publisher.status import Situation, asking, report
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.timing import Timing as Timing
@@ -66,6 +67,7 @@ class FolderSync:
         own: Path,
         remotes: Callable[[str], Remote],
         author: Author,
+        limits: Limits,
         timing: Timing,
         meter: FolderMeter,
     ) -> None:
@@ -74,6 +76,7 @@ class FolderSync:
         self._log, self._meter = about(_log, folder=str(folder.path)), meter
         remote = remotes(folder.remote)
         self._own, self._remote, self._author, self._timing = own, remote, author, timing
+        self._limits = limits
         self._now = Situation(paused=folder.paused)
         self._settle = Settle(quiet_s=timing.quiet_s, longest_s=timing.longest_s, patience_s=timing.patience_s)
         self._events = asyncio.Event()
@@ -225,7 +228,9 @@ class FolderSync:
 
     def _workspace(self) -> Workspace:
         folder = self.folder
-        return Workspace(folder.path, self._own, folder.branch, self._author, subfolder=folder.subfolder)
+        return Workspace(
+            folder.path, self._own, folder.branch, self._author, subfolder=folder.subfolder, limits=self._limits
+        )
 
     # the folder
 

@@ -14,6 +14,7 @@ from syncd.core.staff import STAFF_FILE, Allowed, Staff, is_allowed
 from syncd.git.commits import History
 from syncd.guards.secrets import secret_in
 from syncd.guards.solutions import CannotStrip, strip
+from syncd.publisher.sizes import MEGABYTE, Limits
 
 GUARDS = ("size", "secret", "staff", "solution", "ignored")
 """By these names they are overridden."""
@@ -24,12 +25,9 @@ RULE_FILES = (".gitignore", ".syncignore")
 RULES = 1
 """To be raised when a guard judges otherwise than in the version before, so that all is looked at once more."""
 
-MEGABYTE = 1 << 20
-LARGE = 50 * MEGABYTE
-"""GitHub warns above this size; bytes."""
-LARGEST = 100 * MEGABYTE
-"""GitHub refuses files above this size; bytes."""
 _MOST_READ = 64 * MEGABYTE
+LARGEST_SCANNED = 50 * MEGABYTE
+"""Files above this size (bytes) are not looked into."""
 _MOST_REMEMBERED = 5_000
 
 
@@ -48,8 +46,8 @@ ReadFile = Callable[[RelPath], str]
 class Guards:
     """The guards of one folder.  For the thread of its disk, but for `follow`."""
 
-    def __init__(self, history: History) -> None:
-        self._history = history
+    def __init__(self, history: History, limits: Limits) -> None:
+        self._history, self.limits = history, limits
         self._allowed: tuple[Allowed, ...] = ()
         self._has_students_branch = False
         self._verdicts: dict[tuple[BlobId, str], tuple[str | None, str | None]] = {}
@@ -69,7 +67,7 @@ class Guards:
 
         Files of patterns are not part of it: where they keep something out is looked at each time (`passed`).
         """
-        return repr((RULES, LARGE, LARGEST, self._allowed, self._has_students_branch))
+        return repr((RULES, self.limits, self._allowed, self._has_students_branch))
 
     def begin(self, head: CommitId | None, read: ReadFile) -> None:
         """A look begins: the files of patterns are read anew, each when it is first needed."""
@@ -147,25 +145,6 @@ def _solution_in(path: RelPath, content: bytes) -> str | None:
         return None if strip(path, content) == content else "holds solutions"
     except CannotStrip as problem:
         return str(problem)
-
-
-TOO_LARGE_END = "let git-lfs carry it."
-
-
-def too_large(path: RelPath, size: int) -> str:
-    """Why a file stays out for its size (bytes)."""
-    return (
-        f"“{_shown(path)}” has {size // 1_000_000} MB, more than the 100 MB that a repository takes: it stays here and "
-        "is not published; put it elsewhere and link to it, or " + TOO_LARGE_END
-    )
-
-
-def large(path: RelPath, size: int) -> str:
-    """What to say of a file that goes in although it is large (bytes)."""
-    return (
-        f"“{_shown(path)}” has {size // 1_000_000} MB, which every student downloads; GitHub takes 100 MB at most. "
-        "A link to a download may be better."
-    )
 
 
 def _until_students() -> str:

@@ -13,7 +13,8 @@ from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.observe import Observed, observe_file, walk
 from syncd.folder.root import InTheWay
 from syncd.publisher import twins
-from syncd.publisher.guarding import LARGE, TOO_LARGE_END, large
+from syncd.publisher.guarding import LARGEST_SCANNED
+from syncd.publisher.sizes import TOO_LARGE_END, large
 from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
 
@@ -212,9 +213,11 @@ def _guard(here: Workspace, out: Looked) -> None:
     """Hold what must not leave the machine, and warn of what is large."""
     sizes = {path: known.stat.size for path in out.edits if (known := here.cache.get(path)) is not None}
     for path, size in sizes.items():
-        if size > LARGE:
-            out.warnings[path] = large(path, size)
-    for path, held in here.guards.hold(out.edits, {path for path, size in sizes.items() if size > LARGE}).items():
+        if size > here.guards.limits.warn:
+            out.warnings[path] = large(path, size, here.guards.limits)
+    for path, held in here.guards.hold(
+        out.edits, {path for path, size in sizes.items() if size > LARGEST_SCANNED}
+    ).items():
         out.left_out[path], out.guarded[path] = held.sentence, held.guard
         out.warnings.pop(path, None)
     for path, why in out.left_out.items():

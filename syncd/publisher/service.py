@@ -17,6 +17,7 @@ from syncd.publisher.observed import Observed
 from syncd.publisher.one_daemon import FolderLock, SecondDaemon, lock_state
 from syncd.publisher.registry import Folder, Registry
 from syncd.publisher.settings import author_of
+from syncd.publisher.sizes import limits_of
 
 _log = logging.getLogger(__name__)
 _USUAL = Timing()
@@ -106,7 +107,8 @@ class _Publisher:
         self._locks[folder.id] = lock
         own = self._registry.own(folder.id)
         meter = FolderMeter(self.observed.metrics)
-        sync = FolderSync(folder, own, self._remote, author_of(self._registry.state), self._timing, meter)
+        state = self._registry.state
+        sync = FolderSync(folder, own, self._remote, author_of(state), limits_of(state), self._timing, meter)
         self.folders[folder.id] = sync
         self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
 

@@ -36,12 +36,21 @@ def _web(text: str) -> str | None:
     return None if text.startswith(("https://", "http://")) else "an address begins with https://"
 
 
+def _megabytes(text: str) -> str | None:
+    good = text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000
+    return None if good else "it is a number of MB, as 50"
+
+
 SETTINGS: Mapping[str, Setting] = {
     "author.name": Setting("Your name in the history (default: git's user.name, else your account's).", _name),
     "author.email": Setting("Your e-mail address in the history (default: git's user.email).", _email),
     "github.client-id": Setting("The app that signs you in with a code (`syncd login --device`).", _word),
     "github.login": Setting("Where to sign in with a code (default https://github.com).", _web),
     "github.api": Setting("GitHub's API (an Enterprise server's is https://HOST/api/v3).", _web),
+    "size.warn": Setting("Files above so many MB are warned of (default 50), from the next start on.", _megabytes),
+    "size.most": Setting(
+        "Files above so many MB stay out (default 100, as GitHub's), from the next start on.", _megabytes
+    ),
 }
 
 

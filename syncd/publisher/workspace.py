@@ -15,12 +15,14 @@ from syncd.folder.scan import Seen
 from syncd.folder.spelling import folding_of
 from syncd.folder.statcache import StatCache
 from syncd.git.commits import Author, History
-from syncd.publisher.guarding import LARGEST, Guards, too_large
+from syncd.publisher.guarding import Guards
 from syncd.publisher.memory import trim
+from syncd.publisher.sizes import Limits, too_large
 
 _plain = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}/)*[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}").fullmatch
 """Paths of which none of the rules of `syncd.core.names` can say anything: most of them, told quickly."""
 _LONGEST_RULES = 1 << 20
+_USUAL = Limits()
 
 
 class Workspace:
@@ -30,7 +32,14 @@ class Workspace:
     """
 
     def __init__(
-        self, folder: Path, own: Path, branch: str, author: Author, rule: Ignored = ignored, subfolder: str = ""
+        self,
+        folder: Path,
+        own: Path,
+        branch: str,
+        author: Author,
+        rule: Ignored = ignored,
+        subfolder: str = "",
+        limits: Limits = _USUAL,
     ) -> None:
         """`own` is the folder's place in the state folder; nothing need be there yet.
 
@@ -39,7 +48,7 @@ class Workspace:
         self.folder, self.branch, self.author, self.ignored = folder, branch, author, rule
         self.history = History(own / "history.git", subfolder)
         self.cache = StatCache(own / "files.sqlite")
-        self.guards = Guards(self.history)
+        self.guards = Guards(self.history, limits)
         self._root: Root | None = None
         self._own = own
         self._tried: tuple[tuple[int, int], Folding] | None = None
@@ -99,9 +108,9 @@ class Workspace:
 
     def left_out(self, seen: Seen) -> str | None:
         """Why a file stays out of the repository unread, in a sentence; None if it goes in."""
-        if self.guards.allows(seen.path, "size"):
-            return bad_name_left_out(seen)
-        return left_out(seen)
+        if seen.stat.size > self.guards.limits.most and not self.guards.allows(seen.path, "size"):
+            return too_large(seen.path, seen.stat.size, self.guards.limits)
+        return bad_name_left_out(seen)
 
     def is_there(self, path: RelPath) -> bool:
         """Whether anything is at a path, or can't be told."""
@@ -146,13 +155,8 @@ def bad_name(path: RelPath) -> str | None:
     return None
 
 
-def left_out(seen: Seen) -> str | None:
-    """Why a file stays out of the repository, in a sentence; None if it goes in."""
-    return too_large(seen.path, seen.stat.size) if seen.stat.size > LARGEST else bad_name_left_out(seen)
-
-
 def bad_name_left_out(seen: Seen) -> str | None:
-    """The same for its name alone."""
+    """Why a file stays out of the repository for its name, in a sentence; None if it doesn't."""
     why = bad_name(seen.path)
     return f"“{_shown(seen.path)}” {why} and is not published: give it another name." if why else None
 

@@ -15,9 +15,9 @@ from syncd.core.errors import Stop, TryAgain
 from syncd.core.settle import Due
 from syncd.demo.gitserver import GitServer
 from syncd.git.commits import Author
-from syncd.publisher import workspace
 from syncd.publisher.folder_sync import Timing
 from syncd.publisher.local import Local
+from syncd.publisher.settings import Settings
 from syncd.publisher.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -278,15 +278,15 @@ async def test_i9_a_half_written_notebook_that_a_colleague_changed_is_not_replac
 
 
 async def test_a_file_that_is_too_large_stays_out_and_the_rest_goes_on(
-    state: Path, folder: Path, course: Course, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    state: Path, folder: Path, course: Course, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(workspace, "LARGEST", 100_000)
+    Settings(state).set("size.most", "1")
     fill(folder, {"data.csv": b"small", "a": "1"})
     await add(state, folder, course.url)
     colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
     async with Publisher(state) as publisher:
         await publisher.up_to_date()
-        fill(folder, {"data.csv": bytes(200_000), "video.mp4": bytes(150_000), "a": "2"})
+        fill(folder, {"data.csv": bytes(2_000_000), "video.mp4": bytes(1_500_000), "a": "2"})
         await until(lambda: course.files() == {"data.csv": b"small", "a": b"2"})
         status = await publisher.up_to_date()
         assert "2 files are left out" in status["sentence"] and len(status["left_out"]) == 2
@@ -296,7 +296,7 @@ async def test_a_file_that_is_too_large_stays_out_and_the_rest_goes_on(
         await until(lambda: everything(folder).get("data.csv") == b"their small one")
         files = everything(folder)
         assert files["video.mp4"] == b"their clip"
-        assert sorted(len(content) for content in files.values())[-2:] == [150_000, 200_000]
+        assert sorted(len(content) for content in files.values())[-2:] == [1_500_000, 2_000_000]
         (folder / "video.mp4").unlink()
         await until(lambda: course.files() == {"data.csv": b"their small one", "a": b"2"})
 

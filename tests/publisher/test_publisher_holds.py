@@ -12,9 +12,9 @@ from syncd.cli.publisher_client import ask_publisher
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser
 from syncd.core.staff import Allowed
-from syncd.publisher import look, workspace
 from syncd.publisher.guard_control import set_allowed
 from syncd.publisher.registry import Folder, Registry, Students
+from syncd.publisher.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -98,19 +98,21 @@ async def test_patterns_keep_files_out_as_git_does(state: Path, folder: Path, co
 
 
 async def test_large_files_warn_and_larger_ones_stay_out_until_allowed(
-    state: Path, folder: Path, course: Course, monkeypatch: pytest.MonkeyPatch
+    state: Path, folder: Path, course: Course
 ) -> None:
-    monkeypatch.setattr(look, "LARGE", 1000)
-    monkeypatch.setattr(workspace, "LARGEST", 2000)
+    Settings(state).set("size.warn", "1")
+    Settings(state).set("size.most", "2")
     fill(folder, {"a.txt": "a"})
     await add(state, folder, course.url)
     async with Publisher(state) as publisher:
         await publisher.up_to_date()
-        fill(folder, {"large.csv": b"1" * 1500, "larger.csv": b"2" * 2500})
+        fill(folder, {"large.csv": b"1" * 1_500_000, "larger.csv": b"2" * 2_500_000})
         status = await publisher.until(
             lambda now: held(now) == {"larger.csv": "size"} and "large.csv" in course.files()
         )
-        assert any("large.csv" in each for each in status["warnings"])
+        assert any("large.csv" in each and "2 MB" in each for each in status["warnings"])
+        with pytest.raises(NeedsUser, match="a number of MB"):
+            Settings(state).set("size.most", "much")
         assert "link" in status["left_out"][0]["sentence"] and "git-lfs" in status["left_out"][0]["sentence"]
         await answer(state, "allow", path="larger.csv")
         await publisher.until(lambda now: "larger.csv" in course.files() and not held(now))

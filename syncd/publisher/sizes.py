@@ -1,0 +1,45 @@
+"""How large files may be: of which size on it is said, and of which size on they stay out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncd.core.entry import RelPath
+from syncd.publisher.settings import Settings
+
+MEGABYTE = 1 << 20
+TOO_LARGE_END = "let git-lfs carry it."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes; those of GitHub, which warns above the first and refuses above the second."""
+
+    warn: int = 50 * MEGABYTE
+    most: int = 100 * MEGABYTE
+
+
+def limits_of(state: Path) -> Limits:
+    """As set for a state folder by `size.warn` and `size.most`, in MB."""
+    found, usual = Settings(state).all(), Limits()
+    warn, most = found.get("size.warn"), found.get("size.most")
+    return Limits(int(warn) * MEGABYTE if warn else usual.warn, int(most) * MEGABYTE if most else usual.most)
+
+
+def too_large(path: RelPath, size: int, limits: Limits) -> str:
+    """Why a file stays out for its size (bytes)."""
+    return (
+        f"“{_shown(path)}” has {size // 1_000_000} MB, more than the {limits.most // MEGABYTE} MB that may be "
+        "published: it stays here and is not published; put it elsewhere and link to it, or " + TOO_LARGE_END
+    )
+
+
+def large(path: RelPath, size: int, limits: Limits) -> str:
+    """What to say of a file that goes in although it is large (bytes)."""
+    return (
+        f"“{_shown(path)}” has {size // 1_000_000} MB, which every student downloads; more than "
+        f"{limits.most // MEGABYTE} MB are not published. A link to a download may be better."
+    )
+
+
+def _shown(path: str) -> str:
+    return path if len(path) < 80 else path[:77] + "…"
