@@ -36,5 +36,7 @@ def ask_publisher(
         except (ValueError, KeyError, TypeError):
             sentence = f"The publisher answered {problem.code}."
         raise NeedsUser(sentence) from problem
+    except TimeoutError as problem:
+        raise NeedsUser("The publisher is busy and did not answer in time; try again in a moment.") from problem
     except (OSError, ValueError, KeyError) as problem:
         raise NotRunning("The publisher is not running; start it with: syncd run") from problem

@@ -5,17 +5,20 @@ the file and its folder for each object in turn, so that one save waits for the 
 together, the flushes become one or two.  No object has its name before its content is on disk.
 """
 
+import hashlib
 import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from syncd.git.pack import head_of
 
 _AT_ONCE = 8
 _LEVEL = 1
+_PIECE = 1 << 20
 
 
 def write(repository: Path, objects: Iterable[tuple[str, int, bytes]]) -> None:
@@ -42,6 +45,45 @@ def write(repository: Path, objects: Iterable[tuple[str, int, bytes]]) -> None:
             aside.unlink(missing_ok=True)
     if os.name != "nt":
         _flush(sorted(folders), os.O_RDONLY)
+
+
+def write_stream(repository: Path, kind: int, source: BinaryIO) -> str:
+    """Store one large object from the beginning of a seekable stream, durably, piece by piece; its id.
+
+    Other threads go on meanwhile: libgit2, called for this, would keep them all waiting for seconds.
+    ValueError if the stream ends before the size that it had at first.
+    """
+    left = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    aside = repository / "objects" / f"tmp_object_git2_{secrets.token_hex(8)}"
+    digest, packer = hashlib.sha1(usedforsecurity=False), zlib.compressobj(_LEVEL)
+    piece = head_of(kind, left)
+    try:
+        with open(
+            os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o444), "wb"
+        ) as file:
+            while True:
+                digest.update(piece)
+                file.write(packer.compress(piece))
+                if not left:
+                    break
+                piece = source.read(min(left, _PIECE))
+                if not piece:
+                    raise ValueError("the size changed while it was read")
+                left -= len(piece)
+            file.write(packer.flush())
+            file.flush()
+            os.fsync(file.fileno())
+        oid = digest.hexdigest()
+        final = repository / "objects" / oid[:2] / oid[2:]
+        folders = [final.parent] if final.parent.exists() else [final.parent, final.parent.parent]
+        final.parent.mkdir(exist_ok=True)
+        os.replace(aside, final)
+    finally:
+        aside.unlink(missing_ok=True)
+    if os.name != "nt":
+        _flush(folders, os.O_RDONLY)
+    return oid
 
 
 def _flush(paths: list[Path], flags: int) -> None:

@@ -15,7 +15,6 @@ from syncd.core.entry import BlobId, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser, Stop
 from syncd.core.progress import Progress, Told, nobody
 from syncd.git import loose
-from syncd.git.joined import Joined
 from syncd.git.pack import BLOB, TREE, Bulk, object_id
 from syncd.git.trees import FOLDER, Item, Items, RecentTrees, format_tree, parse_tree, split
 
@@ -66,14 +65,17 @@ class Objects:
         self._repo.free()
 
     def store(self, source: BinaryIO) -> BlobId:
-        """Keep a content; its id.  Holds at most a few MB of it in memory."""
+        """Keep a content, from the beginning of a file; its id.  Holds at most a few MB of it in memory.
+
+        A large one that grows meanwhile is kept as long as it was; ValueError if it became shorter.
+        """
         self._stored += 1
         self.told(Progress("Reading files", self._stored, None, "files"))
         start = source.read(_SMALL + 1)
         if len(start) <= _SMALL:
             return self.store_bytes(start)
         with self._writing():
-            return BlobId(str(self._repo.create_blob_fromiobase(Joined(start, source))))
+            return BlobId(loose.write_stream(self.path, BLOB, source))
 
     def store_bytes(self, content: bytes) -> BlobId:
         """Keep a content that is in memory; its id."""

@@ -7,6 +7,7 @@ Nothing is asked over the network.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 
@@ -33,6 +34,7 @@ _RULES: dict[str, tuple[bytes, ...]] = {
 }  # fmt: skip
 """Each rule, and what a text must hold for it to find anything: looking for that takes next to no time."""
 
+_PIECE = 1 << 20
 _picture = re.compile(rb"[A-Za-z0-9+/]{1000,}={0,2}")
 # GitHub's fine-grained tokens, which detect-secrets 1.5 does not know yet.
 _fine_grained = re.compile(rb"\bgithub_pat_[A-Za-z0-9_]{36,255}\b").search
@@ -48,6 +50,21 @@ def _rule(rule: str) -> tuple[str, tuple[re.Pattern[str], ...]]:
 def secret_in(content: bytes) -> str | None:
     """The kind of the first key or token in a content ('GitHub Token'); None where none is found, and in binaries."""
     if b"\0" in content[:8000]:
+        return None
+    return next(filter(None, map(_secret_in_lines, _pieces(content))), None)
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """Some lines at a time: while a regular expression is at work, no other thread is."""
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start + _PIECE) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def _secret_in_lines(content: bytes) -> str | None:
+    if b"github_pat_" not in content and not any(word in content for words in _RULES.values() for word in words):
         return None
     if len(content) > 1000:
         content = _picture.sub(b"", content)  # pictures in notebooks

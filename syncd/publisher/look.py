@@ -248,6 +248,6 @@ def _snapshot(here: Workspace, path: RelPath) -> Entry | None:
         with here.root.above(path) as (folder, name), os.fdopen(folder.open(name), "rb") as source:
             executable = os.fstat(source.fileno()).st_mode & stat.S_IXUSR
             blob = here.history.store(source)
-    except (OSError, InTheWay):
+    except (OSError, ValueError, InTheWay):
         return None
     return Entry(blob, Mode.EXECUTABLE if executable and os.name != "nt" else Mode.FILE)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,29 @@ def test_a_disk_that_fails_leaves_no_object_and_no_commit(
     assert history.head("main") == before and git(history, "count-objects") == objects
     save(history, b"two\n")
     assert git(history, "show", "main:a/b/ü.txt") == "two\n"
+
+
+@pytest.mark.parametrize("size", [(4 << 20) + 1, 9 << 20])
+def test_a_large_content_is_written_piece_by_piece_and_git_reads_it(tmp_path: Path, size: int) -> None:
+    history = History(tmp_path / "history.git")
+    content = os.urandom(1000) + bytes(size - 1000)
+    for _ in range(2):
+        blob = history.store(BytesIO(content))
+    assert history.has(blob) and history.size(blob) == size and history.read(blob) == content
+    git(history, "fsck", "--strict")
+    assert git(history, "cat-file", "-s", blob).strip() == str(size)
+    assert not list(history.path.rglob("tmp_object_*"))
+
+
+class Shrinking(BytesIO):
+    """A file that somebody empties after its first megabytes were read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size) if self.tell() < 5 << 20 else b""
+
+
+def test_a_large_file_that_becomes_shorter_while_it_is_read_leaves_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.git")
+    with pytest.raises(ValueError, match="size changed"):
+        history.store(Shrinking(bytes(9 << 20)))
+    assert not [path for path in (history.path / "objects").rglob("*") if path.is_file()]

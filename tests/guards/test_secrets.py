@@ -5,6 +5,7 @@ import socket
 import pytest
 from staff_notebooks import code, notebook
 
+from syncd.guards import secrets
 from syncd.guards.secrets import secret_in
 
 # In two parts, so that no scanner stumbles over this very file.
@@ -52,3 +53,13 @@ def test_placeholders_data_and_pictures_are_no_keys(text: str) -> None:
 
 def test_binaries_are_not_looked_into() -> None:
     assert secret_in(b"\0" + KEYS["GitHub Token"].encode()) is None
+
+
+@pytest.mark.parametrize("before", [0, 1, 40, 90, 200])
+def test_a_token_is_found_wherever_a_large_text_is_divided(before: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_PIECE", 64)
+    token = KEYS["GitHub Token"].encode()
+    assert (
+        secrets.secret_in(b"x" * before + b"\n" + b"a line\n" * 9 + b"key = " + token + b"\nmore\n") == "GitHub Token"
+    )
+    assert secrets.secret_in(b"x" * before + b"\n" + b"a line\n" * 9) is None
