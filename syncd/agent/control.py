@@ -44,6 +44,10 @@ class Controlled(Protocol):
         """Bring no updates, or bring them again; a sentence."""
         ...
 
+    async def follow(self, course: str, root: Path) -> str:
+        """Keep one more course, from now on until the end; a sentence."""
+        ...
+
     async def changes(self, course: str) -> dict[str, Any]:
         """What differs from the instructor's, and what updates replaced."""
         ...
@@ -76,6 +80,11 @@ async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
             {"sentence": await agent.pause(_text(said, "course"), said.get("paused") is not False)}
         )
 
+    async def follow(request: web.Request) -> web.Response:
+        said = await _object(request)
+        root = Path(_text(said, "root"))
+        return web.json_response({"sentence": await agent.follow(_text(said, "course"), root)})
+
     async def changes(request: web.Request) -> web.Response:
         return web.json_response(await agent.changes(_text(await _object(request), "course")))
 
@@ -84,7 +93,7 @@ async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
         version = _text(said, "version") if said.get("version") else ""
         return web.json_response(await agent.compare(_text(said, "course"), _text(said, "path"), version))
 
-    asked = {each.__name__: each for each in (restore, update, pause, changes, compare)}
+    asked = {each.__name__: each for each in (restore, update, pause, follow, changes, compare)}
     app.add_routes([web.get("/v1/status", status), *(web.post(f"/v1/{name}", do) for name, do in asked.items())])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

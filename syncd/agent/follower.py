@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from syncd.agent.keeper import Keeper, sentence_of
@@ -64,6 +65,11 @@ class Follower:
         self._visible_s: float | None = None
         self._beside = 0
         self.paused = keeper.paused
+
+    @property
+    def root(self) -> Path:
+        """Where the folder is."""
+        return self._keeper.root
 
     def status(self) -> dict[str, Any]:
         """The view as the node and the commands are told of it."""

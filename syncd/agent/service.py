@@ -8,15 +8,15 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from syncd.agent.control import serve
 from syncd.agent.follower import Follower
 from syncd.agent.keeper import Keeper
-from syncd.agent.kinds import kinds
+from syncd.agent.kinds import Kind, kinds
 from syncd.agent.soft_limit import SoftLimit
 from syncd.core.errors import NeedsUser, Stop, SyncError
 from syncd.node.client import NodeClient
@@ -61,29 +61,51 @@ async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object
     with _only_agent(config.state):
         known = kinds()
         async with NodeClient(config.node, config.doors) as node, contextlib.AsyncExitStack() as stack:
-            followers: dict[str, Follower] = {}
+            agent = _Agent(config, known, node, stack)
             for course in config.courses:
-                state = config.state / "courses" / course.name
-                keeper = Keeper(course.root, state, config.view, config.quiet_s, known, config.doors.get(course.name))
-                shown = functools.partial(config.shown, course.name) if config.shown else None
-                follower = Follower(course.name, config.user, keeper, node, config.quiet_s, shown, config.limit)
-                followers[course.name] = follower
-                stack.push_async_callback(follower.close)
-                await follower.open()
-            socket = await stack.enter_async_context(serve(config.state, _Agent(followers)))
+                await agent.open(course)
+            socket = await stack.enter_async_context(serve(config.state, agent))
             if ready is not None:
-                ready({"socket": str(socket), "views": [follower.status() for follower in followers.values()]})
-            parts = [
-                part for follower in followers.values() for part in (follower.run(), _tell(node, follower, config))
-            ]
-            await _until_told_to_end(parts)
+                ready({"socket": str(socket), "views": agent.status()})
+            await _until_told_to_end(agent.tasks, agent.more)
 
 
 class _Agent:
     """What the control socket reaches."""
 
-    def __init__(self, followers: Mapping[str, Follower]) -> None:
-        self._followers = followers
+    def __init__(
+        self, config: AgentConfig, known: Mapping[str, Kind], node: NodeClient, stack: contextlib.AsyncExitStack
+    ) -> None:
+        self._config, self._known, self._node, self._stack = config, known, node, stack
+        self._followers: dict[str, Follower] = {}
+        self._courses: tuple[FollowedCourse, ...] = config.courses
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.more = asyncio.Event()
+        """Set when there are new tasks."""
+
+    async def open(self, course: FollowedCourse) -> None:
+        """Open a course's folder and follow it from now on."""
+        config = self._config
+        state, door = config.state / "courses" / course.name, config.doors.get(course.name)
+        keeper = Keeper(course.root, state, config.view, config.quiet_s, self._known, door)
+        shown = functools.partial(config.shown, course.name) if config.shown else None
+        follower = Follower(course.name, config.user, keeper, self._node, config.quiet_s, shown, config.limit)
+        self._followers[course.name] = follower
+        self._stack.push_async_callback(follower.close)
+        await follower.open()
+        parts = (follower.run(), _tell(self._node, follower, config))
+        self.tasks |= {asyncio.create_task(part) for part in parts}
+        self.more.set()
+
+    async def follow(self, course: str, root: Path) -> str:
+        if course not in self._followers:
+            wanted = (*self._courses, FollowedCourse(course, root))
+            _check(replace(self._config, courses=wanted))
+            if not root.is_absolute():
+                raise NeedsUser("The folder of a course must be given whole, from the root.")
+            self._courses = wanted
+            await self.open(wanted[-1])
+        return f"The folder of {course} is {self._followers[course].root}."
 
     def status(self) -> list[dict[str, Any]]:
         return [follower.status() for follower in self._followers.values()]
@@ -127,22 +149,28 @@ async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> No
         follower.changed.clear()
 
 
-async def _until_told_to_end(parts: list[Coroutine[Any, Any, None]]) -> None:
+async def _until_told_to_end(tasks: set[asyncio.Task[None]], more: asyncio.Event) -> None:
+    """Until a signal, or a fault in one of the tasks; `more` is set when some are added."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread: cancelled then
             loop.add_signal_handler(number, told.set)
-    tasks = [asyncio.create_task(part) for part in parts]
-    end = asyncio.create_task(told.wait())
+    end: asyncio.Task[Any] = asyncio.create_task(told.wait())
+    grown: asyncio.Task[Any] = asyncio.create_task(more.wait())
     try:
-        done, _ = await asyncio.wait({*tasks, end}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {end}:
-            task.result()  # a part ends only by a fault
+        while not end.done():
+            done, _ = await asyncio.wait({*tasks, end, grown}, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks & done:
+                task.result()  # a part ends only by a fault
+                return
+            if grown.done():
+                more.clear()
+                grown = asyncio.create_task(more.wait())
     finally:
-        for task in (*tasks, end):
+        for task in (*tasks, end, grown):
             task.cancel()
-        await asyncio.gather(*tasks, end, return_exceptions=True)
+        await asyncio.gather(*tasks, end, grown, return_exceptions=True)
 
 
 def _check(config: AgentConfig) -> None:

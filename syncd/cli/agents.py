@@ -25,6 +25,8 @@ from syncd.agent.soft_limit import SoftLimit
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import speak
 from syncd.core.errors import NeedsUser
+from syncd.node.added import stamp as added_stamp
+from syncd.node.added import with_added
 from syncd.node.config import NodeConfig, load_config
 from syncd.node.members import Members
 from syncd.node.store import Store
@@ -119,21 +121,24 @@ class _Courses:
 
     def __init__(self, path: Path, store: Path | None) -> None:
         self._path, self._store = path, store or store_folder()
-        self._stamp = path.stat().st_mtime_ns if path.exists() else 0
-        self.config: NodeConfig = load_config(path, self._store)
+        self.config: NodeConfig = with_added(load_config(path, self._store))
+        self._stamp = self._stamps()
         self._members = Members(_NOBODY)
 
     def of(self, who: Student) -> Mapping[str, Path]:
         """A student's courses, each with where its content lies."""
         try:
-            stamp = self._path.stat().st_mtime_ns
-            if stamp != self._stamp:
-                self.config, self._stamp = load_config(self._path, self._store), stamp
+            stamps = self._stamps()
+            if stamps != self._stamp:
+                self.config, self._stamp = with_added(load_config(self._path, self._store)), stamps
         except (OSError, NeedsUser) as problem:
             logging.getLogger(__name__).warning("the settings from before hold on: %s", problem)
         store, peer = Store(self.config.store), Peer(who.uid, who.name)
         mine = (course.name for course in self.config.courses if self._members.has(course, peer))
         return {name: store.content(name) for name in mine}
+
+    def _stamps(self) -> tuple[int, int]:
+        return self._path.stat().st_mtime_ns if self._path.exists() else 0, added_stamp(self.config.store)
 
 
 def _work(

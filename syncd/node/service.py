@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from aiohttp import web
 from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.metrics.listener import listening, metrics_routes
+from syncd.node.added import add, of_member, with_added
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import Course, NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
@@ -36,6 +38,7 @@ _LARGEST_REPORT = 256 << 10
 _MOST_FOLLOWS = 64
 """Streams that one user may have open; the node's own user and root may have any number."""
 _SLOWEST_READER_S = 60.0
+_VERSION = version("synced-folders")
 _WRITERS = 8
 _BACKLOG = 4096
 """A whole class may come at once; Linux takes what net.core.somaxconn allows."""
@@ -66,7 +69,7 @@ async def run_node(
             webhook = await _listen_for_webhooks(config, node, stack)
             metrics = await _show_metrics(config, node.observed, stack)
             stack.push_async_callback(node.keepers.close)
-            await node.keepers.keep(config.courses)
+            await node.keepers.keep(with_added(config).courses)
             parts = (node.upkeep.run(), node.observed.run(), keep_told(node.words), node.change(changes))
             tasks = [asyncio.create_task(part) for part in parts]
             for task in tasks:
@@ -104,7 +107,7 @@ class _Node:
         """Take up settings as they come."""
         while changes is not None:
             self._config = await changes.get()
-            await self.keepers.keep(self._config.courses)
+            await self.keepers.keep(with_added(self._config).courses)
             self.observed.settled()
             _log.info("settings read again: %d courses", len(self.keepers))
             tell_ready(self.words())
@@ -124,6 +127,8 @@ class _Node:
                 web.get("/v1/courses/{name}/follow", self._follow),
                 web.post("/v1/courses/{name}/hint", self._hint),
                 web.post("/v1/views", self._report),
+                web.get("/v1/added", self._added),
+                web.post("/v1/added", self._add),
                 *self.upkeep.routes(),
                 *metrics_routes(self.observed, _is_ours),
             ]
@@ -159,7 +164,31 @@ class _Node:
         peer = _peer(request)
         everything = peer.name in self._config.status_users
         courses = [keeper.status() for name, keeper in self.keepers.items() if everything or self._of(name, peer)]
-        return web.json_response({"courses": courses, "views": self._views.seen_by(peer, self._config.status_users)})
+        views = self._views.seen_by(peer, self._config.status_users)
+        return web.json_response({"version": _VERSION, "courses": courses, "views": views})
+
+    async def _added(self, request: web.Request) -> web.Response:
+        """The courses that links added for a member: for the hub, which is root or the node's own user."""
+        _only_ours(request)
+        found = of_member(self._store.root, request.query.get("member", ""))
+        said = [{"name": course.name, "remote": course.remote, "branch": course.branch} for course in found]
+        return web.json_response({"courses": said})
+
+    async def _add(self, request: web.Request) -> web.Response:
+        _only_ours(request)
+        try:
+            said = await request.json()
+            name, remote, branch, member = (said[key] for key in ("name", "remote", "branch", "member"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise NeedsUser("A course to add must be a JSON object with name, remote, branch and member.") from error
+        if not all(isinstance(text, str) for text in (name, remote, branch or "", member)):
+            raise NeedsUser("Name, remote, branch and member of a course to add must be texts.")
+        new = await asyncio.to_thread(add, self._config, name, remote, branch, member)
+        if new:
+            await self.keepers.keep(with_added(self._config).courses)
+            self.observed.settled()
+            _log.info("%s: added by a link of %s", name, member, extra={"course": name})
+        return web.json_response({"new": new}, status=201 if new else 200)
 
     async def _hint(self, request: web.Request) -> web.Response:
         self._keeper(request).hint()
@@ -235,6 +264,11 @@ class _Node:
 
 def _is_ours(request: web.Request) -> bool:
     return _peer(request).is_trusted(os.getuid())
+
+
+def _only_ours(request: web.Request) -> None:
+    if not _peer(request).is_trusted(os.getuid()):
+        raise web.HTTPForbidden(text="Only root and the node's own user may add courses.")
 
 
 def _no_course(name: str) -> str:
