@@ -1,12 +1,15 @@
 """Webhooks' address, and the page of whoever runs the hub: the node, its courses, and the last deliveries."""
 
 import secrets
+from importlib.metadata import version
 
 from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.hub_service import Context, context_key, draw, message, open_to_anybody, visitor_key
 from hub_plugin.login import NotAllowed
+from hub_plugin.node_facts import node_facts
+from hub_plugin.reports import path_of
 
 _SHOWN = 50
 
@@ -29,7 +32,11 @@ async def _page(request: web.Request) -> web.Response:
     shown = context.watcher.shown
     deliveries = await context.webhooks.log.last(None, _SHOWN)
     cards = [card for card, _ in shown.courses]
-    return draw(request, "admin.html", notices=shown.notices, cards=cards, deliveries=deliveries)
+    facts = node_facts(await context.node.metrics() if context.node else "")
+    document = (context.node.last.document if context.node else None) or {}
+    versions = words.versions(version("synced-folders"), path_of(document.get("version")))
+    said = {"notices": shown.notices, "cards": cards, "deliveries": deliveries, "facts": facts, "versions": versions}
+    return draw(request, "admin.html", None, **said)
 
 
 async def _replay(request: web.Request) -> web.StreamResponse:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from hub_plugin import words
 from hub_plugin.courses import Course
@@ -29,6 +30,7 @@ _LONGEST_SOCKET = 107
 _LOOK_AGAIN_S = 0.05
 _LARGEST_ANSWER = 4 << 20
 _END_S = 3.0
+_ADDED_S = 0.5
 
 
 class Agents(Protocol):
@@ -36,6 +38,10 @@ class Agents(Protocol):
 
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """Have the student's folders there.  SyncError, with its sentence, if they are not after a few seconds."""
+        ...
+
+    async def follow(self, user: str, course: Course) -> bool:
+        """Have an agent that runs keep one more course; whether the folder is there.  TryAgain if none runs."""
         ...
 
     async def end(self, user: str) -> None:
@@ -78,9 +84,18 @@ class LocalAgents:
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """See `Agents`."""
         account = await asyncio.to_thread(account_of, self._account_name(user))
+        courses = [*courses, *await self._added(account, {course.name for course in courses})]
         wanted = {course.name for course in courses}
         if wanted and not await self._keeps(account, wanted):
             await self._start(account, courses)
+
+    async def follow(self, user: str, course: Course) -> bool:
+        """See `Agents`."""
+        account = await asyncio.to_thread(account_of, self._account_name(user))
+        root = account.home / course.folder
+        await _ask(account, self._socket(account), "follow", {"course": course.name, "root": str(root)})
+        status = await _ask(account, self._socket(account), "status", None)
+        return any(view.get("course") == course.name and view.get("commit") for view in status.get("views", ()))
 
     async def end(self, user: str) -> None:
         """See `Agents`."""
@@ -95,6 +110,22 @@ class LocalAgents:
         """See `Agents`."""
         account = await asyncio.to_thread(account_of, self._account_name(user))
         return await _ask(account, self._socket(account), question, body)
+
+    async def _added(self, account: Account, known: set[str]) -> list[Course]:
+        """What links added for the student; nothing while the node is away, which alone knows."""
+        if not self._settings.links_add:
+            return []
+        try:
+            async with asyncio.timeout(_ADDED_S):
+                path = f"added?member={quote(account.name)}"
+                said = await _ask_at(await asyncio.to_thread(_connected_to_node, self._settings.node), path, None)
+        except (SyncError, TimeoutError):
+            return []
+        return [
+            Course(str(one["name"]), str(one["remote"]), folder=str(one["name"]))
+            for one in said.get("courses", ())
+            if isinstance(one, dict) and one.get("name") not in known
+        ]
 
     async def _apply_what_waits(self, account: Account) -> None:
         with suppress(SyncError, TimeoutError):
@@ -222,7 +253,10 @@ def _has_come(view: object) -> bool:
 
 
 async def _ask(account: Account, path: Path, question: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-    connection = await asyncio.to_thread(_connected, account, path)
+    return await _ask_at(await asyncio.to_thread(_connected, account, path), question, body)
+
+
+async def _ask_at(connection: socket.socket, question: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
     reader, writer = await asyncio.open_unix_connection(sock=connection)
     try:
         sent = json.dumps(dict(body)).encode() if body is not None else b""
@@ -248,6 +282,18 @@ async def _ask(account: Account, path: Path, question: str, body: Mapping[str, A
     if not isinstance(found, dict):
         raise TryAgain(words.AGENT_SILENT)
     return found
+
+
+def _connected_to_node(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(1)
+        connection.connect(str(path))
+        connection.setblocking(False)
+    except OSError as error:
+        connection.close()
+        raise TryAgain(words.NODE_MISSING) from error
+    return connection
 
 
 def _connected(account: Account, path: Path) -> socket.socket:

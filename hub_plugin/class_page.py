@@ -35,9 +35,11 @@ def class_layout(shown: Overview, course: Course) -> Layout:
         courses=tuple((card, rows) for card, rows in shown.courses if card.key == wanted),
         no_courses=words.UNFOLLOWED_YET,
     )
-    have = [count for card, _ in from_here.courses for count in card.counts if count.newest]
-    total = len(rows_of(shown, course))
-    said = words.headline_course(course.title, have[0].count if have else 0, total) if from_here.courses else ""
+    said = ""
+    for card, rows in from_here.courses:
+        newest = [count.words for count in card.counts if count.newest]
+        said = words.class_line([*newest, *card.tallies]) if newest else words.headline_course(course.title, 0, 0)
+        said = said if rows else words.headline_course(course.title, 0, 0)
     cut = layout(from_here)
     headline = cut.pieces["headline"]
     return Layout({**cut.pieces, "headline": type(headline)(headline.template, said)}, cut.lists)

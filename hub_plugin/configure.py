@@ -16,6 +16,7 @@ from traitlets.config.loader import LazyConfigValue
 
 from hub_plugin import words
 from hub_plugin.agents import LocalAgents, ParentAgents
+from hub_plugin.allowed import check_patterns
 from hub_plugin.courses import Course, read_courses
 from hub_plugin.hooks import Hook, after_stop, before_start, is_ours
 from hub_plugin.redirects import git_pull_hook
@@ -65,9 +66,15 @@ class SyncedFolders(LoggingConfigurable):
     git_pull_links = Bool(
         False, help="Whether nbgitpuller's links of our courses open synced folders instead; all others go on to it."
     ).tag(config=True)
+    node_services = List(
+        Unicode(), help="Services of the hub whose tokens nodes on other machines report with (POST api/v1/nodes)."
+    ).tag(config=True)
     default_account = Unicode("data-8", help="The account of a repository in an Interact link that names none.").tag(
         config=True
     )
+    allowed_repositories = List(
+        Unicode(), help="Repositories that a link may add, like https://github.com/OWNER/*; the host is spelled out."
+    ).tag(config=True)
     db_url = Unicode("sqlite:///synced-folders.sqlite", help="The service's database (SQLAlchemy).").tag(config=True)
     redis_url = Unicode("", help="Redis, for several replicas of the service: redis:// or unix://.").tag(config=True)
     public_url = Unicode("", help="The hub's address for browsers, for links and webhooks on the pages.").tag(
@@ -98,6 +105,7 @@ def install(c: Config, **settings: Any) -> None:
 def _check(found: SyncedFolders, courses: tuple[Course, ...]) -> None:
     if not found.managed and not (found.service_url and found.api_token):
         raise NeedsUser(words.EXTERNAL_NEEDS)
+    check_patterns(found.allowed_repositories)
     if found.agents_socket and any(course.folder != course.name for course in courses):
         raise NeedsUser(words.PARENT_FOLDERS)
     if found.view not in ("", "overlay", "plain"):
@@ -123,7 +131,9 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
             agent_state=found.agent_state,
             system_user=found.system_user,
             admin_groups=tuple(found.admin_groups),
+            node_services=tuple(found.node_services),
             default_account=found.default_account,
+            allowed_repositories=tuple(found.allowed_repositories),
             db_url=found.db_url,
             redis_url=found.redis_url,
             public_url=found.public_url,
@@ -148,6 +158,8 @@ def _add_roles(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         roles.append({"name": service_role, "services": [found.service_name], "scopes": scopes})
     if (members := f"{found.service_name}-members") not in names:
         roles.append({"name": members, "groups": groups + sorted(found.admin_groups), "scopes": [access]})
+    if found.node_services and (nodes := f"{found.service_name}-nodes") not in names:
+        roles.append({"name": nodes, "services": sorted(found.node_services), "scopes": [access]})
     if any(course.open_to_all for course in courses):
         _let_everybody_in(roles, access)
     c.JupyterHub.load_roles = roles
@@ -193,6 +205,7 @@ def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         view=found.view,
         patience_s=found.patience,
         parent=found.agents_socket,
+        links_add=bool(found.allowed_repositories),
     )
     agents = ParentAgents(settings) if found.agents_socket else LocalAgents(settings)
     for section in _spawner_sections(c, "pre_spawn_hook"):
@@ -214,7 +227,9 @@ def _add_links(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         routes.setdefault(f"{base}hub/interact/", service["url"])
         c.Proxy.extra_routes = routes
     if found.git_pull_links and not is_ours(earlier := c.JupyterHub.get("user_redirect_hook")):
-        c.JupyterHub.user_redirect_hook = git_pull_hook(courses, found.service_name, _hook(earlier))
+        c.JupyterHub.user_redirect_hook = git_pull_hook(
+            courses, found.allowed_repositories, found.service_name, _hook(earlier)
+        )
 
 
 def _spawner_sections(c: Config, trait: str) -> list[Any]:

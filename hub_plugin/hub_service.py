@@ -19,6 +19,7 @@ from hub_plugin.live import Board
 from hub_plugin.login import Hub, Login, NotAllowed, is_from
 from hub_plugin.pages import Pages
 from hub_plugin.rate import Rate
+from hub_plugin.reported import Everywhere
 from hub_plugin.service import HEADERS, HEARTBEAT_S, MOST_READERS, static_file
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Place, Shelf
@@ -50,9 +51,12 @@ class Context:
     shelf: Shelf
     agents: Agents
     rate: Rate
+    reports: Rate
     webhooks: Webhooks
+    node: Node | None
     publisher: Publisher | None
     events: Events
+    everywhere: Everywhere | None
     ending: asyncio.Event
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
@@ -93,6 +97,7 @@ def make_hub_app(
     node: Node | None = None,
     publisher: Publisher | None = None,
     events: Events | None = None,
+    everywhere: Everywhere | None = None,
 ) -> web.Application:
     """The service; it closes what it was given when it ends.
 
@@ -106,6 +111,7 @@ def make_hub_app(
         link_handlers,
         my_handlers,
         release_handlers,
+        report_handlers,
     )
 
     pages, events = Pages(), events or Events()
@@ -120,8 +126,11 @@ def make_hub_app(
         shelf=Shelf(pages),
         agents=agents,
         rate=Rate(),
+        reports=Rate(burst=30, per_minute=60),
+        node=node,
         publisher=publisher,
         events=events,
+        everywhere=everywhere,
         webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses), events),
         ending=asyncio.Event(),
     )
@@ -141,6 +150,7 @@ def make_hub_app(
     release_handlers.add_routes(app, prefix)
     admin_handlers.add_routes(app, prefix)
     api_handlers.add_routes(app, prefix)
+    report_handlers.add_routes(app, prefix)
     link_handlers.add_routes(app, prefix, hub.address.base_url)
     return app
 

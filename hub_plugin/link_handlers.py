@@ -6,9 +6,10 @@ They need neither node nor agent: whatever is in the student's folder opens, als
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.adding import Open, add_and_open
 from hub_plugin.courses import Course, Role, role_in
 from hub_plugin.hub_service import context_key, open_to_anybody, visitor_key
-from hub_plugin.links import Opening, git_pull, interact, interact_file, open_course
+from hub_plugin.links import Opening, UnknownRepository, git_pull, interact, interact_file, open_course
 from hub_plugin.login import NotAllowed
 
 
@@ -33,20 +34,18 @@ async def _open(request: web.Request) -> web.StreamResponse:
 
 
 async def _interact(request: web.Request) -> web.StreamResponse:
-    query, courses = request.query, _courses(request)
-    app = query.get("app", "")
-    if "file" in query and "repo" not in query:
-        raise _to(request, interact_file(courses, query["file"], app))
-    opening = interact(
-        courses,
-        query.get("repo", ""),
-        query.getall("path", []),
-        account=query.get("account", ""),
-        branch=query.get("branch", ""),
-        app=app,
-        default_account=request.app[context_key].settings.default_account,
-    )
-    raise _to(request, opening)
+    query = request.query
+    app, account = query.get("app", ""), query.get("account", "")
+    default = request.app[context_key].settings.default_account
+
+    def read(courses: tuple[Course, ...]) -> Opening:
+        if "file" in query and "repo" not in query:
+            return interact_file(courses, query["file"], app)
+        paths, branch = query.getall("path", []), query.get("branch", "")
+        repo = query.get("repo", "")
+        return interact(courses, repo, paths, account=account, branch=branch, app=app, default_account=default)
+
+    return await _follow(request, read)
 
 
 async def _git_pull(request: web.Request) -> web.StreamResponse:
@@ -55,15 +54,27 @@ async def _git_pull(request: web.Request) -> web.StreamResponse:
     def given(name: str) -> str:
         return query.get(f"{name}path") or query.get(f"{name}Path") or ""
 
-    opening = git_pull(
-        _courses(request),
-        query.get("repo", ""),
-        branch=query.get("branch", ""),
-        urlpath=given("url"),
-        targetpath=given("target"),
-        subpath=given("sub"),
-        app=query.get("app", ""),
-    )
+    def read(courses: tuple[Course, ...]) -> Opening:
+        return git_pull(
+            courses,
+            query.get("repo", ""),
+            branch=query.get("branch", ""),
+            urlpath=given("url"),
+            targetpath=given("target"),
+            subpath=given("sub"),
+            app=query.get("app", ""),
+        )
+
+    return await _follow(request, read)
+
+
+async def _follow(request: web.Request, read: Open) -> web.StreamResponse:
+    try:
+        opening: Opening | web.Response = read(_courses(request))
+    except UnknownRepository as unknown:
+        opening = await add_and_open(request, unknown, read)
+    if isinstance(opening, web.Response):
+        return opening
     raise _to(request, opening)
 
 

@@ -23,6 +23,14 @@ _RAW = {"raw.githubusercontent.com": 3, "github.com": 4}
 """How many parts of such an address come before the file's path: owner, name, (blob or raw,) branch."""
 
 
+class UnknownRepository(NeedsUser):
+    """No course has the repository of a link; it may be one that a link may add."""
+
+    def __init__(self, repo: str, branch: str) -> None:
+        super().__init__(words.link_unknown_repository(repo[:200]))
+        self.repo, self.branch = repo, branch
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a link leads to: `target` is an address within the visitor's own server, to go after `user-redirect/`."""
@@ -129,7 +137,7 @@ def _find(courses: Sequence[Course], repo: str, branch: str, *, loose: bool = Fa
         if len({course.repository for course in found}) > 1:
             found = []
     if not found:
-        raise NeedsUser(words.link_unknown_repository(repo[:200]))
+        raise UnknownRepository(repo, branch)
     fitting = [course for course in found if not branch or course.branch in (None, branch)]
     if not fitting:
         raise NeedsUser(words.link_other_branch(found[0].name, branch))

@@ -36,6 +36,10 @@ def document(prefix: str) -> dict[str, Any]:
         name=_TEXT, title=_TEXT, state=_TEXT, versions=versions, students={"type": "array", "items": student}
     )
     me = _object(name=_TEXT, admin=_TRUTH, courses={"type": "array", "items": mine})
+    names = {"type": "array", "items": _TEXT}
+    report = _object(
+        course=_TEXT, kind=_TEXT, root=_TEXT, commit=_TEXT, state=_TEXT, sentence=_TEXT, waiting=names, notes=names
+    )
     done = _object(sentence=_TEXT)
     return {
         "openapi": "3.1.0",
@@ -46,6 +50,18 @@ def document(prefix: str) -> dict[str, Any]:
         "paths": {
             "/openapi.json": {"get": {**_answers("This description.", {"type": "object"}), "security": []}},
             "/me": {"get": _answers("Whose token it is, and their courses.", me)},
+            "/views": {
+                "post": {
+                    **_answers("How the folder of the token's user is, from an agent elsewhere.", {"type": "object"}),
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": report}}},
+                }
+            },
+            "/nodes": {
+                "post": {
+                    **_answers("A node's status, with the token of a service in node_services.", {"type": "object"}),
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+                }
+            },
             "/courses/{course}": {"get": {**_answers("The class, for its instructors.", a_class), **_COURSE}},
             "/courses/{course}/update": {"post": {**_answers("Merge what waits in my folder now.", done), **_COURSE}},
             "/courses/{course}/restore": {

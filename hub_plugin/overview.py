@@ -28,6 +28,8 @@ from hub_plugin.shown import (
 )
 
 _SHOWN_VERSIONS = 10
+_SILENT_S = 120.0
+"""Agents report every half minute; one that said nothing for so long has ended, or its machine is away."""
 
 
 def places_in(publisher: Look | None, known: Places) -> Places:
@@ -58,7 +60,7 @@ def overview(publisher: Look | None, node: Look | None, known: Places | None = N
     places = places_in(publisher, {}) if known is None else known
     cards = tuple({_folder_key(folder): _folder_card(folder, places) for folder in published}.values())
     pushed = {_folder_key(folder): folder.remote_commit for folder in published}
-    courses = _courses(node.document, places, pushed) if node and node.document else ()
+    courses = _courses(node.document, places, pushed, node.at) if node and node.document else ()
     headline = _headline(
         cards if publisher is None or not publisher.problem else (),
         courses if node is None or not node.problem else (),
@@ -178,7 +180,7 @@ def _behind(mine: Place | None, newest: Place | None) -> Status:
 
 
 def _courses(
-    document: Mapping[str, object], places: Places, pushed: Mapping[str, str]
+    document: Mapping[str, object], places: Places, pushed: Mapping[str, str], at: float | None
 ) -> tuple[tuple[CourseCard, tuple[ViewRow, ...]], ...]:
     by_course: dict[str, dict[str, reports.View]] = {}
     for view in reports.views(document):
@@ -186,10 +188,10 @@ def _courses(
     out = []
     for course in {course.name: course for course in reports.courses(document)}.values():
         seen = by_course.pop(course.name, {})
-        out.append(_course(course, _course_status(course), seen, places, pushed))
+        out.append(_course(course, _course_status(course), seen, places, pushed, at))
     for name, seen in sorted(by_course.items()):
         gone = reports.Course(name, "", "", "", "", "", None, Names())
-        out.append(_course(gone, Status(words.UNFOLLOWED, Tone.WAIT), seen, places, pushed))
+        out.append(_course(gone, Status(words.UNFOLLOWED, Tone.WAIT), seen, places, pushed, at))
     return tuple(out)
 
 
@@ -199,8 +201,9 @@ def _course(
     seen: Mapping[str, reports.View],
     places: Places,
     pushed: Mapping[str, str],
+    at: float | None,
 ) -> tuple[CourseCard, tuple[ViewRow, ...]]:
-    rows = sorted((_row(name, view, course.commit, places) for name, view in seen.items()), key=_order)
+    rows = sorted((_row(name, view, course.commit, places, at) for name, view in seen.items()), key=_order)
     card = CourseCard(
         key=key("course", course.name),
         name=course.name or words.UNNAMED,
@@ -225,7 +228,7 @@ def _course_status(course: reports.Course) -> Status:
     return Status(course.sentence or _spelled(course.state) or words.CHECKING, tone)
 
 
-def _row(name: str, view: reports.View, newest: str, places: Places) -> ViewRow:
+def _row(name: str, view: reports.View, newest: str, places: Places, at: float | None) -> ViewRow:
     return ViewRow(
         key=name,
         user=view.user or words.UNNAMED,
@@ -237,6 +240,8 @@ def _row(name: str, view: reports.View, newest: str, places: Places) -> ViewRow:
         notes=view.notes,
         updated_at=view.updated_at,
         paused=view.state == "paused",
+        conflicts=view.beside > 0,
+        offline=view.state == "offline" or (at or 0) - (view.updated_at or at or 0) > _SILENT_S,
     )
 
 
@@ -281,7 +286,10 @@ def _tallies(rows: Iterable[ViewRow]) -> tuple[str, ...]:
     rows = list(rows)
     waiting = sum(1 for row in rows if row.waiting.total)
     attention = sum(1 for row in rows if row.status.tone is Tone.BAD)
+    conflicts, offline = sum(row.conflicts for row in rows), sum(row.offline for row in rows)
     said = [words.tally_waiting(waiting)] if waiting else []
+    said += [words.tally_conflicts(conflicts)] if conflicts else []
+    said += [words.tally_offline(offline)] if offline else []
     return (*said, words.tally_attention(attention)) if attention else tuple(said)
 
 

@@ -97,6 +97,8 @@ class View:
     sentence: str
     updated_at: float | None
     notes: Names
+    beside: int = 0
+    """How many files an update put beside the student's own since the agent began."""
 
 
 def folders(document: Mapping[str, object]) -> tuple[Folder, ...]:
@@ -155,6 +157,7 @@ def views(document: Mapping[str, object]) -> tuple[View, ...]:
             sentence=_text(item.get("sentence"), _PARAGRAPH),
             updated_at=_time(item.get("updated_at")),
             notes=_newest_sentences(item.get("notes")),
+            beside=_count(item.get("beside")) or 0,
         )
         for item in _items(document.get("views"))
     )

@@ -29,7 +29,11 @@ class Settings:
     """Where an agent keeps its state, from the student's home."""
     system_user: str = "{username}"
     admin_groups: tuple[str, ...] = ()
+    node_services: tuple[str, ...] = ()
+    """Services of the hub that may report as nodes."""
     default_account: str = "data-8"
+    allowed_repositories: tuple[str, ...] = ()
+    """Patterns of repositories that a link may add; see `allowed.py`."""
     db_url: str = "sqlite:///synced-folders.sqlite"
     redis_url: str = ""
     """Tells several replicas of the service of each other's events; '' where there is one."""
@@ -46,7 +50,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     try:
         said = json.loads(environment[VARIABLE])
         courses = tuple(_course(course) for course in said.pop("courses"))
-        said["admin_groups"] = tuple(said.get("admin_groups", ()))
+        for name in ("admin_groups", "node_services", "allowed_repositories"):
+            said[name] = tuple(said.get(name, ()))
         return Settings(courses=courses, **said)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise NeedsUser(words.BAD_SETTINGS) from error
@@ -69,6 +74,8 @@ class AgentSettings:
     patience_s: float = 5.0
     """How long a server's start waits for the folders, at most."""
     quiet_s: float = 2.0
+    links_add: bool = False
+    """Whether there may be courses that links added."""
     command: tuple[str, ...] = ()
     parent: str = ""
     """The socket of the agents' parent; '' where the hub starts each agent itself."""

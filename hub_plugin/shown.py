@@ -116,6 +116,8 @@ class ViewRow:
     notes: Names
     updated_at: float | None
     paused: bool = False
+    conflicts: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

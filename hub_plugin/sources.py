@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
@@ -25,6 +25,16 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 class _Down(Exception):
     """The source can't be asked just now; says why in one sentence."""
+
+
+class Looked(Protocol):
+    """What a page looks at: what was said last, and asking anew, which never raises."""
+
+    who: str
+    last: Look
+
+    async def look(self) -> Look: ...  # noqa: D102
+    async def close(self) -> None: ...  # noqa: D102
 
 
 class Source(ABC):
@@ -161,6 +171,25 @@ class Node(Source):
             async with self._open().post(URL("http://node/v1/courses") / course / "hint", json={}) as answer:
                 if answer.status != 202:
                     raise TryAgain(words.UNFOLLOWED_YET if answer.status == 404 else words.strange(self.who))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise TryAgain(words.NODE_MISSING) from error
+
+    async def metrics(self) -> str:
+        """The node's metrics in Prometheus' form; '' if it does not give them."""
+        try:
+            async with self._open().get(URL("http://node/metrics"), allow_redirects=False) as answer:
+                body = await _capped(answer, self.who) if answer.status == 200 else b""
+                return body.decode("utf-8", "replace")
+        except (_Down, aiohttp.ClientError, OSError, TimeoutError):
+            return ""
+
+    async def add(self, course: str, remote: str, branch: str | None, member: str) -> None:
+        """Have the node follow a course, for one more member.  NeedsUser, with its sentence, if it says no."""
+        said = {"name": course, "remote": remote, "branch": branch, "member": member}
+        try:
+            async with self._open().post(URL("http://node/v1/added"), json=said) as answer:
+                if answer.status not in (200, 201):
+                    raise NeedsUser(path_of(await answer.text()) or words.strange(self.who))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise TryAgain(words.NODE_MISSING) from error
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from hub_plugin.live import Board, layout
 from hub_plugin.overview import overview, places_in
 from hub_plugin.shown import Look, Overview, Places
-from hub_plugin.sources import Source
+from hub_plugin.sources import Looked
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,12 @@ _SHARE = 15  # however large the class, showing it takes no more than one part i
 class Watcher:
     """Keeps a board up to date with two sources, either of which may be missing."""
 
-    def __init__(self, publisher: Source | None, node: Source | None, board: Board) -> None:
+    def __init__(self, publisher: Looked | None, node: Looked | None, board: Board) -> None:
         self.board = board
         self._publisher, self._node = publisher, node
         self._audience = 0
         self._watched = asyncio.Event()
-        self._looking: dict[Source, asyncio.Task[None]] = {}
+        self._looking: dict[Looked, asyncio.Task[None]] = {}
         self._started = -INTERVAL_S
         self._places: Places = {}
         self._cost_s = 0.0
@@ -79,7 +79,7 @@ class Watcher:
         for source in self._sources():
             await source.close()
 
-    def _sources(self) -> list[Source]:
+    def _sources(self) -> list[Looked]:
         return [source for source in (self._publisher, self._node) if source is not None]
 
     def _start_looking(self) -> None:
@@ -89,7 +89,7 @@ class Watcher:
             if source not in self._looking:
                 self._looking[source] = asyncio.create_task(self._look(source))
 
-    async def _look(self, source: Source) -> None:
+    async def _look(self, source: Looked) -> None:
         try:
             before = source.last
             after = await source.look()
@@ -112,5 +112,5 @@ class Watcher:
         return self.shown
 
 
-def _seen(source: Source | None) -> Look | None:
+def _seen(source: Looked | None) -> Look | None:
     return None if source is None else source.last

@@ -90,7 +90,7 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "pathspec": "syncd/core/patterns.py",
     "detect_secrets": "syncd/guards/secrets.py",
     "dateparser": "syncd/when.py",
-    "prometheus_client": "syncd/metrics/",
+    "prometheus_client": ("syncd/metrics/", "hub_plugin/node_facts.py"),
     "keyring": "syncd/account/keyring_store.py",
 }
 

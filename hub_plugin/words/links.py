@@ -9,6 +9,16 @@ LINK_FILE_FORM = _(
     "ask whoever made it for a new one."
 )
 
+ADDING = _("Fetching the course")
+ADDING_MORE = _("This page opens the file by itself as soon as it is there.")
+
+
+def bad_pattern(pattern: str) -> str:
+    """A pattern of allowed repositories that is none."""
+    return _(
+        "{pattern!r} in c.SyncedFolders.allowed_repositories must be like https://github.com/OWNER/*, its host in full."
+    ).format(pattern=pattern)
+
 
 def link_unknown_course(name: str) -> str:
     """A link to a course that there is not."""

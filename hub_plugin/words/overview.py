@@ -165,6 +165,16 @@ def tally_waiting(count: int) -> str:
     return _("{count:,} with files that wait").format(count=count)
 
 
+def tally_conflicts(count: int) -> str:
+    """In how many students' folders something was put beside the student's own."""
+    return _("{count:,} with conflicts").format(count=count)
+
+
+def tally_offline(count: int) -> str:
+    """How many students' folders can't be reached, or are not kept just now."""
+    return _("{count:,} offline").format(count=count)
+
+
 def tally_attention(count: int) -> str:
     """How many students' folders need somebody."""
     return plural("{count} needs attention", "{count} need attention", count)

@@ -17,3 +17,8 @@ ROSTER_ALL = _("Everybody on the roster has a folder.")
 ROSTER_UNKNOWN = _("The hub can't say just now who is in this course.")
 PUBLISHED_ELSEWHERE = _("Nobody publishes this course from this machine; what its instructors push still arrives.")
 UNFOLLOWED_YET = _("This hub's node does not follow the course yet; ask whoever runs the hub to add it to the node.")
+
+
+def class_line(parts: list[str]) -> str:
+    """The class in one line: `v37: 212 of 240, 6 with conflicts, 2 offline`."""
+    return ", ".join(parts) + "."

@@ -1,5 +1,6 @@
 """The hub's pages in a real browser: logged in through the hub, live, accessible, in both widths and both themes."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -82,6 +83,19 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
     browser.find_element(By.CSS_SELECTOR, "button[formaction$=restore]").click()
     until(browser, "document.querySelector('[role=status].card')?.innerText.includes('README.md')")
     look(browser, "message")
+    WebDriverWait(browser, 40).until(lambda _: town.person("ben").api("GET", "users/ben")["servers"][""]["ready"])
+    cells = [{"cell_type": "code", "id": "a", "source": "<img src=x onerror='window.owned=1'>", "outputs": []}]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    town.person("ben").save("textbook/notebooks/Sampling.ipynb", json.dumps(notebook))
+    town.person("ben").save("textbook/README.md", "Mine.\n" + "a long line " * 40)
+    browser.get(f"{town.hub}services/synced-folders/courses/textbook/changes/")
+    look(browser, "changes")
+    for name, said in (("Sampling.ipynb", "Cell 1, new"), ("README.md", "Mine.")):
+        browser.get(f"{town.hub}services/synced-folders/courses/textbook/changes/")
+        browser.find_element(By.PARTIAL_LINK_TEXT, name).click()
+        until(browser, f"document.querySelector('.compare')?.innerText.includes({said!r})")
+        assert browser.execute_script("return window.owned ?? document.querySelectorAll('main img').length") == 0
+        look(browser, f"compare-{name}")
 
     log_in(browser, town, "kim", "courses/textbook/")
     until(browser, "[...document.querySelectorAll('.students th bdi')].some(one => one.innerText === 'ben')")
@@ -92,6 +106,10 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
     assert browser.execute_script("return window.owned ?? document.querySelectorAll('main img').length") == 0
     refused = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]
     assert refused == []
+
+    browser.get(f"{town.hub}services/synced-folders/courses/labs/releases/")
+    until(browser, "document.getElementById('paths') !== null")
+    look(browser, "releases")
 
     log_in(browser, town, "root-of-hub")
     browser.get(f"{town.hub}services/synced-folders/admin/")

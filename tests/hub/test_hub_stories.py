@@ -65,34 +65,21 @@ def test_a_student_starts_the_server_and_the_course_is_there(town: Town) -> None
     until(lambda: "<li>v2: <bdi>Add" in ada.get(ada.pages).text)
     a_student_sees_what_was_merged(town, ada)
     a_student_pauses_a_course(town, ada)
+    a_link_adds_a_course(town, ada)
+    assert "Hello from the extra course." in contents(town, "ada", "extra/hello.md")
     ada.api("DELETE", "users/ada/server")
     until(lambda: not running_as(town, "ada"))
-
-
-def save(town: Town, name: str, path: str, text: str) -> None:
-    """Save a file in a user's own server, as Lab does."""
-    person = town.person(name)
-    token = person.api("POST", f"users/{name}/tokens", {"note": "test"})["token"]
-    body = json.dumps({"type": "file", "format": "text", "content": text}).encode()
-    saving = urllib.request.Request(
-        f"{town.hub}user/{name}/api/contents/{urllib.parse.quote(path)}",
-        body,
-        {"Authorization": f"token {token}"},
-        method="PUT",
-    )
-    with urllib.request.urlopen(saving, timeout=30) as answer:
-        assert answer.status in (200, 201)
 
 
 def a_student_sees_what_was_merged(town: Town, ada: Person) -> None:
     lines = [f"line {number}\n" for number in range(1, 5)]
     (town.course / "plan.md").write_text("".join(lines))
     until(lambda: "line 4" in contents(town, "ada", "textbook/plan.md"))
-    save(town, "ada", "textbook/plan.md", "".join(["<script>alert(1)</script>\n", *lines[1:]]))
+    ada.save("textbook/plan.md", "".join(["<script>alert(1)</script>\n", *lines[1:]]))
     (town.course / "plan.md").write_text("".join([*lines[:3], "LINE 4\n"]))
     until(lambda: "LINE 4" in contents(town, "ada", "textbook/plan.md"))
     assert "<script>alert(1)" in contents(town, "ada", "textbook/plan.md")
-    save(town, "ada", "textbook/<img src=x onerror=alert(1)>.md", "mine")
+    ada.save("textbook/<img src=x onerror=alert(1)>.md", "mine")
     listed = ada.get(f"{ada.pages}courses/textbook/changes/")
     assert "<bdi>plan.md</bdi>" in listed.text and "merged with an update" in listed.text
     assert "&lt;img src=x onerror=alert(1)&gt;.md" in listed.text and "<img" not in listed.text
@@ -116,6 +103,20 @@ def a_student_pauses_a_course(town: Town, ada: Person) -> None:
     assert "later.md" not in contents(town, "ada", "textbook")
     assert ada.post(f"{ada.pages}courses/textbook/pause", paused="no", form_token=form).status == 200
     until(lambda: "later.md" in contents(town, "ada", "textbook"))
+
+
+def a_link_adds_a_course(town: Town, person: Person) -> None:
+    extra = town.remote.replace("textbook.git", "extra.git")
+    link = f"{person.pages}interact?repo={urllib.parse.quote(extra, safe='')}&path=hello.md"
+    pages: list[str] = []
+
+    def opens() -> bool:
+        where = person.where(link)
+        pages.append(where)
+        return where.endswith("hub/user-redirect/lab/tree/extra/hello.md")
+
+    until(opens)
+    assert set(pages[:-1]) <= {"200"}, pages
 
 
 def test_an_instructor_publishes_plans_and_undoes(town: Town) -> None:
@@ -152,8 +153,11 @@ def test_an_instructor_publishes_plans_and_undoes(town: Town) -> None:
 
 def test_agents_come_from_their_parent_where_there_is_one(town: Town) -> None:
     ben = town.person("ben").log_in()
+    ben.get(ben.pages)
+    a_link_adds_a_course(town, ben)
     started(ben)
     assert float((town.folder / "took-ben").read_text()) < 5
+    assert "Hello from the extra course." in contents(town, "ben", "extra/hello.md")
     assert "Welcome to the textbook." in contents(town, "ben", "textbook/README.md")
     until(lambda: "Up to date" in ben.get(ben.pages).text)
     ben.api("DELETE", "users/ben/server")

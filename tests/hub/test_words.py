@@ -36,6 +36,9 @@ def literals(node: ast.AST) -> Iterator[str]:
     """Texts that nobody could translate."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "plural"):
         return
+    if isinstance(node, ast.FormattedValue):
+        yield from literals(node.value)
+        return
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     for child in node.values if isinstance(node, ast.Dict) else ast.iter_child_nodes(node):

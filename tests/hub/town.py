@@ -60,7 +60,7 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
     subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", bare], check=True)
     tokens = folder / "tokens"
     tokens.write_text(json.dumps({"write": ["writer"], "read": ["reader"]}))
-    git = processes.start("git", "syncd.demo.gitserver", "--root", folder / "git", "--token-file", tokens)
+    git = processes.start("git", "syncd.demo.gitserver", "--root", folder / "git", "--token-file", tokens, "--public")
     remote = f"{git['url']}/data-8/textbook.git"
     course = folder / "instructor/textbook"
     (course / "notebooks").mkdir(parents=True)
@@ -73,6 +73,7 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
         (folder / name).write_text(name)
         (folder / name).chmod(0o600)
     state = {"SYNCD_STATE": str(folder / "instructor/state")}
+    add_extra(folder)
     labs = add_labs(processes, folder, git["url"], state)
     added = processes.run("add", course, remote, "--token-file", folder / "writer", env=state)
     assert added.returncode == 0, added.stderr
@@ -94,8 +95,20 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
         "node": str(folder / "node/node.sock"),
         "agents": str(folder / "agents.sock"),
         "publisher": state["SYNCD_STATE"],
+        "git": git["url"],
         "labs": f"{git['url']}/data-8/labs.git",
     }
+
+
+def add_extra(folder: Path) -> None:
+    """A repository that no course has."""
+    work = folder / "extra"
+    work.mkdir()
+    (work / "hello.md").write_text("Hello from the extra course.\n")
+    me = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), (*me, "commit", "-qm", "First")):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", work, folder / "git/data-8/extra.git"], check=True)
 
 
 def add_labs(processes: Processes, folder: Path, git: str, state: dict[str, str]) -> str:

@@ -51,12 +51,19 @@ c.SyncedFolders.courses["labs"] = {"remote": town["labs"], "branch": "students",
 c.SyncedFolders.node = town["node"]
 c.SyncedFolders.publisher = town["publisher"]
 c.SyncedFolders.git_pull_links = True
+c.SyncedFolders.allowed_repositories = [f"{town['git']}/data-8/*"]
 install(c)
 install(c)
 
 # Ben's folders come from the node's parent of agents, as on a large hub; everybody else's from the hub itself.
 other = Config()
-install(other, courses=c.SyncedFolders.courses, agents_socket=town["agents"], patience=5.0)
+install(
+    other,
+    courses=c.SyncedFolders.courses,
+    allowed_repositories=c.SyncedFolders.allowed_repositories,
+    agents_socket=town["agents"],
+    patience=5.0,
+)
 ours = c.Spawner.pre_spawn_hook, c.Spawner.post_stop_hook
 parents = other.Spawner.pre_spawn_hook, other.Spawner.post_stop_hook
 

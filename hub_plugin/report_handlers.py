@@ -1,0 +1,67 @@
+"""Where agents and nodes elsewhere report: each with its own token, an agent of itself only."""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from hub_plugin import words
+from hub_plugin.courses import Role, role_in
+from hub_plugin.hub_service import context_key, open_to_anybody, token_of
+from syncd.core.errors import NeedsUser
+
+_LARGEST_VIEW, _LARGEST_NODE = 64 << 10, 16 << 20
+
+
+def add_routes(app: web.Application, prefix: str) -> None:
+    """Where they are."""
+    app.router.add_post(f"{prefix}api/v1/views", _view)
+    app.router.add_post(f"{prefix}api/v1/nodes", _node)
+
+
+@open_to_anybody  # in place of the pages' way to find out who asks: reports do not ask the hub each time
+async def _view(request: web.Request) -> web.Response:
+    context = request.app[context_key]
+    token = token_of(request)
+    visitor = await context.hub.reporter(token) if token else None
+    if visitor is None or context.everywhere is None:
+        return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
+    if not context.reports.allows(visitor.name):
+        return web.json_response({"error": words.TOO_MANY}, status=429, headers={"Retry-After": "30"})
+    said = await _json(request, _LARGEST_VIEW)
+    course = next((one for one in context.settings.courses if one.name == said.get("course")), None)
+    if course is None or role_in(visitor, course) < Role.STUDENT:
+        return web.json_response({"error": words.NOT_IN_COURSE}, status=403)
+    # Whose folder it is says the token, whatever the report says.
+    context.everywhere.view(context.account(visitor.name), course.name, said)
+    return web.json_response({})
+
+
+@open_to_anybody
+async def _node(request: web.Request) -> web.Response:
+    context = request.app[context_key]
+    token = token_of(request)
+    name = await context.hub.service(token) if token else None
+    if name is None or context.everywhere is None:
+        return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
+    if name not in context.settings.node_services:
+        return web.json_response({"error": words.NO_NODE_SERVICE}, status=403)
+    if not context.reports.allows(f"node {name}"):
+        return web.json_response({"error": words.TOO_MANY}, status=429, headers={"Retry-After": "30"})
+    context.everywhere.node(name, await _json(request, _LARGEST_NODE))
+    return web.json_response({})
+
+
+async def _json(request: web.Request, largest: int) -> dict[str, Any]:
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > largest:
+            raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=len(body))
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NeedsUser(words.API_JSON) from error
+    if not isinstance(said, dict):
+        raise NeedsUser(words.API_JSON)
+    return said
