@@ -10,6 +10,7 @@ from typing import Any
 
 from syncd.core.errors import Stop, SyncError
 from syncd.core.progress import Told, nobody
+from syncd.git.mirror import leave_homes_alone
 from syncd.node.config import Course, NodeConfig, load_config
 
 
@@ -62,7 +63,10 @@ class NodeHere:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the store while it is repaired; what the lock's file says stays.  Stop if a service has it."""
-        lock = os.open(self.store / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            lock = os.open(self.store / "node.lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # one that we made would be root's, and keep the service from starting
+            raise Stop("No service has ever had this store: start one, it puts right what it finds.") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -72,6 +76,24 @@ class NodeHere:
             yield
         finally:
             os.close(lock)
+
+
+@contextlib.contextmanager
+def acting_as_owner(path: Path) -> Iterator[None]:
+    """As root, be whom a path belongs to for a while: libgit2 opens no repository of another user's, and rightly so."""
+    facts, mine = path.stat(), os.geteuid()
+    if mine != 0 or facts.st_uid == 0:
+        yield
+        return
+    leave_homes_alone()
+    group = os.getegid()
+    os.setegid(facts.st_gid)
+    os.seteuid(facts.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
+        os.setegid(group)
 
 
 def node_config(settings: Path | None, store: Path) -> tuple[NodeConfig | None, str | None]:

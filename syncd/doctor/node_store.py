@@ -10,7 +10,7 @@ from pathlib import Path
 from syncd.core.entry import BlobId, CommitId
 from syncd.core.errors import SyncError
 from syncd.doctor.finding import Finding, good, note, problem, warning
-from syncd.doctor.node_place import NodeHere
+from syncd.doctor.node_place import NodeHere, acting_as_owner
 from syncd.git.mirror import Mirror, broken_packs, discard, leftovers
 from syncd.manifest import Manifest
 from syncd.node.fill import RESERVE, id_of
@@ -107,11 +107,14 @@ def _unsound(at: NodeHere, name: str, path: Path) -> str | None:
     branches |= {
         each["branch"] for each in (at.status or {}).get("courses", ()) if each["name"] == name and each["branch"]
     }
+    if not (path / "HEAD").exists():
+        return "Its mirror is no repository."  # opening it would make one
     try:
-        mirror = Mirror(path)
-        for branch in branches:
-            if (tip := mirror.tip(branch)) is not None:
-                mirror.tree(mirror.commit(tip)[0])
+        with acting_as_owner(path):
+            mirror = Mirror(path)
+            for branch in branches:
+                if (tip := mirror.tip(branch)) is not None:
+                    mirror.tree(mirror.commit(tip)[0])
     except SyncError as error:
         return str(error)
     return None

@@ -173,6 +173,12 @@ def _objects_in(index: Path) -> list[pygit2.Oid]:
     return [pygit2.Oid(raw=data[at : at + 20]) for at in range(names, names + 20 * count, 20)]
 
 
+def leave_homes_alone() -> None:
+    """From now on, read no git settings from a home: whoever acts as another user may not look into their own."""
+    for level in (pygit2.enums.ConfigLevel.GLOBAL, pygit2.enums.ConfigLevel.XDG):
+        pygit2.settings.search_path[level] = ""
+
+
 def broken_packs(path: Path) -> list[Path]:
     """The packs that don't hold what was written into them: each ends with the SHA-1 of all before (gitformat-pack)."""
     broken = []

@@ -82,7 +82,9 @@ class Observed:
                 by_course[view["course"]].append(view)
         for name, views in by_course.items():
             meter = self.metrics.courses[name]
-            behind = Counter(meter.behind(view["commit"]) for view in views)
+            behind: Counter[str] = Counter()
+            for commit, count in Counter(view["commit"] for view in views).items():
+                behind[meter.behind(commit)] += count
             waiting = sum(len(view["waiting"]) for view in views)
             layers = sum(int(view.get("kept_bytes", 0)) for view in views)
             yield Seen(name, {each: behind[each] for each in CourseMeter.DISTANCES}, waiting, layers)

@@ -209,6 +209,18 @@ async def test_token_that_the_service_can_not_read_is_said(stopped: Node) -> Non
     assert found["secrets"][0].sentence.startswith("The service can't read")
 
 
+@pytest.mark.root
+async def test_root_reads_the_mirror_as_the_user_it_belongs_to(stopped: Node) -> None:
+    for folder in (stopped.place, *stopped.place.parents):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    for path in (stopped.config.store, *stopped.config.store.rglob("*")):
+        os.chown(path, 1234, 1234)
+    assert "mirrors" not in await stopped.examined()
+    (stopped.course / "mirror.git/HEAD").unlink()
+    assert "is no repository" in (await stopped.examined())["mirrors"][0].sentence
+    assert not (stopped.course / "mirror.git/HEAD").exists(), "looking made nothing"
+
+
 async def test_service_that_does_not_answer_is_named_by_its_process(stopped: Node) -> None:
     with stopped.store:
         found = await stopped.examined()

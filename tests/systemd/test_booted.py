@@ -138,6 +138,22 @@ def test_metrics_of_the_hardened_service_are_for_root(machine: Booted) -> None:
     assert "syncd_node" not in machine.run("sh", "-c", ask, user="ada")
 
 
+def test_doctor_finds_the_installed_node_well(machine: Booted) -> None:
+    said = machine.run(OPT / "bin/syncd", "doctor", "--node", "--deep", "--json", check=False)
+    findings = json.loads(said)["findings"]
+    bad = [each for each in findings if each["level"] in ("problem", "warning") and each["check"] != "watching"]
+    assert bad == []
+    told = {each["check"]: each["sentence"] for each in findings}
+    assert told["units"] == "syncd-collect.timer is active." and "Only the service can read" in told["secrets"]
+    assert any(each["sentence"] == "The units are those of this version." for each in findings)
+    machine.run("systemctl", "stop", "syncd-collect.timer")
+    machine.run("sh", "-c", "echo '# changed' >> /etc/systemd/system/syncd-broker.service")
+    said = machine.run(OPT / "bin/syncd", "doctor", "--node", check=False)
+    assert "syncd-collect.timer is inactive: systemctl start" in said and "syncd-broker.service: missing, or of" in said
+    machine.run("sed", "-i", "/# changed/d", "/etc/systemd/system/syncd-broker.service")
+    machine.run("systemctl", "start", "syncd-collect.timer")
+
+
 def test_students_see_nothing_of_each_other_nor_of_the_store(machine: Booted) -> None:
     for path in ("/home/ada/course/lab.txt", "/var/lib/synced-folders/blobs", "/var/lib/synced-folders/courses"):
         assert machine.run("sh", "-c", f"ls {path} 2>&1; true", user="ben").count("Permission denied") == 1, path
