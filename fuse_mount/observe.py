@@ -42,14 +42,18 @@ class Observer:
     def observe(self) -> dict[RelPath, Mine]:
         """All that the student changed against the base."""
         out: dict[RelPath, Mine] = {}
-        for path in sorted(set(self._candidates())):
-            mine = self._hashed_before(path) or self.mine(path)
+        uppers: set[RelPath] = set()
+        for path in sorted({*self._candidates(uppers), *uppers}):
+            mine = (self._hashed_before(path) if path in uppers else None) or self.mine(path)
             if mine is not None and mine.change.base != mine.change.now:
                 out[path] = mine
         return out
 
     def _hashed_before(self, path: RelPath) -> Mine | None:
-        """The short way for the many files of the student's that are as they were at the last look."""
+        """The short way for the many files of the student's that are as they were at the last look.
+
+        Only for what the walk of the upper met: above any other path may stand a link of the student's.
+        """
         found = self.overlay.upper.stat(os.fsencode(path))
         if found is None or not stat.S_ISREG(found.st_mode):
             return None
@@ -134,14 +138,14 @@ class Observer:
             self._hashed[key] = blob
         return blob, key, _mode(before)
 
-    def _candidates(self) -> Iterator[RelPath]:
-        """Every path that can differ from the base."""
+    def _candidates(self, uppers: set[RelPath]) -> Iterator[RelPath]:
+        """Every path that can differ from the base; those that lie in the upper are added to `uppers`."""
         with self.overlay.lock:
             layer = self.overlay.layer
             waiting, hidden, redirects = list(self.waiting), list(layer.hidden), dict(layer.redirects)
         yield from waiting
         # The walk needs no lock: what is changed meanwhile is looked at again before anything is done to it.
-        yield from self._uppers()
+        yield from self._uppers(uppers)
         for path in hidden:
             yield from files_at(self.manifest, os.fsdecode(path))
         for path, lower in redirects.items():
@@ -150,8 +154,8 @@ class Observer:
             for file in files_at(self.manifest, there):
                 yield RelPath(here + file[len(there) :])
 
-    def _uppers(self) -> Iterator[RelPath]:
-        """What lies in the upper, and what of the commit it stands on."""
+    def _uppers(self, uppers: set[RelPath]) -> Iterator[RelPath]:
+        """What of the commit the upper's entries stand on; the files and links themselves are added to `uppers`."""
         todo: list[tuple[bytes, int | None]] = [(b"", 0)]  # folders, and the commit's folder there
         while todo:
             folder, index = todo.pop()
@@ -171,7 +175,7 @@ class Observer:
                     if below is not None and not stands_on_folder:
                         yield where
                 else:
-                    yield where
+                    uppers.add(where)
                     if stands_on_folder:
                         yield from files_at(self.manifest, where)
 

@@ -212,3 +212,18 @@ def test_any_name_is_kept_over_a_restart(
     hands.rename("d", "e")
     again = Hands(opened().overlay)
     assert again.tree() == {"e": None, f"e/{name}": b"1"}
+
+
+@pytest.mark.parametrize("target", ["lab", "a"])
+def test_a_folder_that_became_a_link_is_not_looked_through(
+    target: str, view: BareView, hands: Hands, store: Store
+) -> None:
+    view.apply(Update(store.commit({"a/b": b"1", "lab/b": b"1"}), []))
+    hands.write("lab/b", b"mine")
+    hands.remove("a/b")
+    hands.rmdir("a")
+    hands.symlink("a", target)
+    for _ in range(2):
+        seen = view.observe()
+        assert set(seen) == {"a", "a/b", "lab/b"}
+        assert seen[RelPath("a/b")].change.now is None
