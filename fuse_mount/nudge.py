@@ -9,11 +9,13 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _WATCH = re.compile(rb"^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+) ", re.MULTILINE)
 _PATIENCE_S = 5
+_REMEMBERED_S = 60.0
 _MOST = 2000
 """Names told of in one switch; a program that watches so many looks at them all after the first."""
 
@@ -30,16 +32,28 @@ def device_of(point: Path) -> int | None:
     return None
 
 
-def watched(device: int) -> set[int]:
-    """The inodes of a device that processes of this account watch (of all accounts, for root)."""
-    found: set[int] = set()
-    us = os.geteuid()
-    with os.scandir("/proc") as processes:
-        for process in processes:
+class Watchers:
+    """Looks for who watches; remembers processes of others, so that a look costs little more than /proc's names."""
+
+    def __init__(self) -> None:
+        """Nobody is known yet."""
+        self._strangers: set[str] = set()
+        self._known_since = time.monotonic()
+
+    def watched(self, device: int) -> set[int]:
+        """The inodes of a device that processes of this account watch (of all accounts, for root)."""
+        now, found, us = time.monotonic(), set[int](), os.geteuid()
+        if now - self._known_since > _REMEMBERED_S:
+            self._strangers, self._known_since = set(), now  # their numbers may be others' by now
+        running = {name for name in os.listdir("/proc") if name.isdigit()}
+        self._strangers &= running
+        for name in running - self._strangers:
             with contextlib.suppress(OSError):
-                if process.name.isdigit() and us in (0, process.stat().st_uid):
-                    found |= _watched_by(process.path, device)
-    return found
+                if us in (0, os.stat(f"/proc/{name}").st_uid):
+                    found |= _watched_by(f"/proc/{name}", device)
+                else:
+                    self._strangers.add(name)
+        return found
 
 
 def _watched_by(process: str, device: int) -> set[int]:

@@ -15,7 +15,7 @@ from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
 from fuse_mount.nodes import Folder
-from fuse_mount.nudge import device_of, nudge, watched
+from fuse_mount.nudge import Watchers, device_of, nudge
 from fuse_mount.overlay import Overlay
 from fuse_mount.successor import Taken
 from fuse_mount.switch import Stale
@@ -37,6 +37,7 @@ class KernelEngine:
         self._overlay = overlay
         self._handover: Handover | Kept | None = None
         self._device: int | None = None
+        self._watchers = Watchers()
         if taken is None:
             self._held = overlay.nodes.held = Held()
             device = open_mount(point, options)
@@ -84,7 +85,7 @@ class KernelEngine:
         time.sleep(random.uniform(*_NUDGED_AFTER_S))
         if self._device is None:
             self._device = device_of(self.point)
-        watching = watched(self._device) if self._device is not None else set()
+        watching = self._watchers.watched(self._device) if self._device is not None else set()
         folders = watching & {parent for parent, _ in stale.names}
         if not folders:
             return

@@ -4,6 +4,7 @@ Served by `serve`, asked by `ask_agent`.  The socket lies in a folder of mode 07
 must be the same user, or root, by the kernel's word.
 """
 
+import asyncio
 import http.client
 import json
 import logging
@@ -59,7 +60,31 @@ class Controlled(Protocol):
 
 @asynccontextmanager
 async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
-    """Serve the socket while the context is open."""
+    """Serve the socket while the context is open.
+
+    The server begins with the first question: few students ever ask one, and each agent's would be memory of its own.
+    """
+    path, loop = state / "agent.sock", asyncio.get_running_loop()
+    listener = _listening(path)
+    listener.setblocking(False)
+    begun: list[asyncio.Task[web.AppRunner]] = []
+
+    def begin() -> None:
+        loop.remove_reader(listener)
+        begun.append(loop.create_task(_served(listener, agent)))
+
+    loop.add_reader(listener, begin)
+    try:
+        yield path
+    finally:
+        loop.remove_reader(listener)
+        for server in begun:
+            await (await server).cleanup()
+        listener.close()
+        path.unlink(missing_ok=True)
+
+
+async def _served(listener: socket.socket, agent: Controlled) -> web.AppRunner:
     app = web.Application(client_max_size=1 << 16, middlewares=[_same_user, _in_sentences])
 
     async def status(_: web.Request) -> web.Response:
@@ -97,13 +122,8 @@ async def serve(state: Path, agent: Controlled) -> AsyncIterator[Path]:
     app.add_routes([web.get("/v1/status", status), *(web.post(f"/v1/{name}", do) for name, do in asked.items())])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    path = state / "agent.sock"
-    try:
-        await web.SockSite(runner, _listening(path)).start()
-        yield path
-    finally:
-        await runner.cleanup()
-        path.unlink(missing_ok=True)
+    await web.SockSite(runner, listener).start()
+    return runner
 
 
 def ask_agent(state: Path, question: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:

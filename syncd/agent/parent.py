@@ -148,8 +148,8 @@ class Parent:
             self._agents[who.uid] = agent
             agent.courses, agent.again_at = tuple(courses), time.monotonic()
             agent.shown.clear()
-        elif agent.ending:
-            agent.again_at = time.monotonic()
+        elif agent.ending or agent.again_at is not None:
+            agent.again_at = time.monotonic()  # whoever asks need not wait for the pause after a crash
         agent.used = time.monotonic()
 
     def _facts(self, agent: _Agent) -> dict[str, Any]:

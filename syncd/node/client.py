@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import aiohttp
+from urllib.parse import quote
 
 from syncd.blobs import BlobFolder, Snapshot
 from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, TryAgain
 from syncd.manifest import Manifest
+from syncd.node.asking import Answer, asked
 
-_SHORT = aiohttp.ClientTimeout(total=10)
-_LONG = aiohttp.ClientTimeout(total=3_600, sock_connect=5)
+_LONG_S = 3_600.0
 _PATIENCE_S = 10.0
 HEARTBEAT_S = 15.0
 """How often the node sends an empty line to a follower; silent for three of them, it counts as away."""
@@ -70,7 +69,6 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
     def __init__(self, node: Path, doors: Mapping[str, int] | None = None) -> None:
         """`doors`: descriptors of courses' content that we were started with."""
         self.socket = node
-        self._session: aiohttp.ClientSession | None = None
         self._doors = dict(doors or {})
 
     async def __aenter__(self) -> Self:
@@ -82,34 +80,26 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
         await self.close()
 
     async def close(self) -> None:
-        """Let go of all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Nothing is left open: each question has a connection of its own."""
 
     async def status(self) -> dict[str, Any]:
         """What the node says of its courses and views (`GET /v1/status`)."""
-        try:
-            async with self._open().get("http://node/v1/status") as answer:
-                await _check(answer)
-                found: dict[str, Any] = await answer.json()
-                return found
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._away() from error
+        found: dict[str, Any] = await self._ask("GET", "/v1/status")
+        return found
 
     async def follow(self, course: str) -> AsyncIterator[Ready]:
         """The course's ready commit at once (if there is one), then each new one, until the node goes away."""
-        patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=3 * HEARTBEAT_S)
+        where = f"/v1/courses/{quote(course)}/follow"
         try:
-            async with self._open().get(f"http://node/v1/courses/{course}/follow", timeout=patience) as answer:
+            async with asked(self.socket, "GET", where, silence_s=3 * HEARTBEAT_S) as answer:
                 await _check(answer)
-                async for line in answer.content:
+                async for line in answer.lines():
                     found = json.loads(line)
                     if found:
                         manifest = Path(found["manifest"])
                         door = await self._door(course, manifest)
                         yield Ready(CommitId(found["commit"]), manifest, Path(found["blobs"]), found["ready_at"], door)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError) as error:
             raise self._away() from error
         raise self._away()
 
@@ -131,7 +121,7 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
 
     async def hint(self, course: str) -> None:
         """Tell the node to look at the remote now; returns at once."""
-        await self._post(f"/v1/courses/{course}/hint", {})
+        await self._post(f"/v1/courses/{quote(course)}/hint", {})
 
     async def report(self, view: dict[str, Any]) -> None:
         """Tell the node how a view of ours is (see `POST /v1/views`)."""
@@ -139,28 +129,24 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
 
     async def collect(self) -> dict[str, int]:
         """Have the node remove what nobody needs: {"manifests", "blobs", "bytes"}.  For root and the node's user."""
-        found: dict[str, int] = await self._post("/v1/collect", {}, _LONG)
+        found: dict[str, int] = await self._post("/v1/collect", {}, _LONG_S)
         return found
 
     async def mend(self) -> dict[str, int]:
         """Have every content checked and the wrong ones made again: how many were wrong, by course.  For the same."""
-        found: dict[str, int] = (await self._post("/v1/mend", {}, _LONG))["wrong"]
+        found: dict[str, int] = (await self._post("/v1/mend", {}, _LONG_S))["wrong"]
         return found
 
-    async def _post(self, path: str, body: dict[str, Any], patience: aiohttp.ClientTimeout | None = None) -> Any:
-        try:
-            async with self._open().post(f"http://node{path}", json=body, timeout=patience or _SHORT) as answer:
-                await _check(answer)
-                return await answer.json()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._away() from error
+    async def _post(self, path: str, body: dict[str, Any], silence_s: float = _PATIENCE_S) -> Any:
+        return await self._ask("POST", path, json.dumps(body).encode(), silence_s)
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path=str(self.socket)), timeout=_SHORT
-            )
-        return self._session
+    async def _ask(self, method: str, path: str, body: bytes | None = None, silence_s: float = _PATIENCE_S) -> Any:
+        try:
+            async with asked(self.socket, method, path, body, silence_s=silence_s) as answer:
+                await _check(answer)
+                return json.loads(await answer.body())
+        except (OSError, TimeoutError, ValueError) as error:
+            raise self._away() from error
 
     def _away(self) -> TryAgain:
         return TryAgain("The node's service is not running here just now; folders stay as they are until it is back.")
@@ -195,8 +181,9 @@ async def _ask_for_door(where: Path, course: str) -> int:
     return fds[0]
 
 
-async def _check(answer: aiohttp.ClientResponse) -> None:
+async def _check(answer: Answer) -> None:
     if answer.status < 400:
         return
-    sentence = (await answer.text())[:500].strip() or f"The node answered {answer.status}."
+    said = (await answer.body()).decode(errors="replace")
+    sentence = said[:500].strip() or f"The node answered {answer.status}."
     raise TryAgain(sentence) if answer.status in (429, 503) else NeedsUser(sentence)
