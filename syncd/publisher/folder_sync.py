@@ -19,17 +19,16 @@ from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain, first_of
 from syncd.core.progress import Progress
 from syncd.core.retry import Backoff
 from syncd.core.settle import Due, Settle
-from syncd.core.transfer import Transfer
 from syncd.git.commits import Author
 from syncd.git.integrity import is_spoiled
 from syncd.git.remote import Remote
 from syncd.log_fields import about
 from syncd.metrics.publisher import FolderMeter
-from syncd.publisher import checkpoints, past
+from syncd.publisher import past
 from syncd.publisher.asked import Asked
-from syncd.publisher.bring import NoRoom
 from syncd.publisher.commit import Held
-from syncd.publisher.conversation import Answer, Conversation, Paces, Rewritten
+from syncd.publisher.conversation import Answer, Conversation, Paces
+from syncd.publisher.exchange import Exchange
 from syncd.publisher.guarding import RULE_FILES
 from syncd.publisher.local import Local, TakenUp
 from syncd.publisher.network import Surroundings
@@ -37,7 +36,7 @@ from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
 from syncd.publisher.sizes import Limits
-from syncd.publisher.status import Situation, asking, report
+from syncd.publisher.status import Situation, report
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.timing import Timing as Timing
 from syncd.publisher.watch import Watch
@@ -51,10 +50,7 @@ _SPOILED = (
     "run `syncd doctor --fix`, which gets the history again from the remote and from the folder."
 )
 _UNEXPECTED = "Something unexpected went wrong; it is tried again, and the log says more."
-_ROUNDS = 6
 _REST_AFTER_S = 3.0
-_LONGEST_PATIENCE_S = 3600.0
-"""Whatever a server asks for."""
 _T = TypeVar("_T")
 
 
@@ -80,18 +76,16 @@ class FolderSync:
         self._now = Situation(paused=folder.paused)
         self._settle = Settle(quiet_s=timing.quiet_s, longest_s=timing.longest_s, patience_s=timing.patience_s)
         self._events = asyncio.Event()
-        self._news = asyncio.Event()
         self._meant = False
-        self._answer: Answer | None = None
         self._here: Workspace | None = None
         self._watch: Watch | None = None
         self._watched = (0, 0)
-        self._not_before = 0.0  # the remote asked for so much patience
         self._surroundings = Surroundings()
         self._much_is_new = False
         self._worked_at: float | None = None
         self._paces = Paces(timing.pushes)  # outlive the work begun anew after an error
         self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing.ask_again_s)
+        self._exchange = Exchange(remote, timing, self._now, meter, self)
         self.asked = Asked(self)
 
     def status(self) -> Mapping[str, Any]:
@@ -100,8 +94,7 @@ class FolderSync:
 
     def hint(self) -> None:
         """The remote may have news: ask it now, even if it asked for patience."""
-        self._not_before = 0.0
-        self._news.set()
+        self._exchange.hint()
         self.students.wake()
 
     def pause(self) -> None:
@@ -113,9 +106,9 @@ class FolderSync:
         self._now.paused = False
         if self._now.held:
             self._meant = True
-            self._look_again()
+            self.look_again()
         if self._now.rewritten:
-            self._answer = answer
+            self._exchange.answer = answer
         self.hint()
 
     async def log(self, path: RelPath | None, limit: int) -> list[Deed]:
@@ -140,7 +133,7 @@ class FolderSync:
             return await self._disk.do(past.restore, here, self._local, path, version, self._tell)
         finally:
             self._now.restoring = None
-            self._look_again()
+            self.look_again()
 
     def _tell(self, progress: Progress) -> None:
         self._now.restoring = progress
@@ -151,7 +144,7 @@ class FolderSync:
         self.students.follow(folder)
         if self._here is not None and (was.allowed, was.students) != (folder.allowed, folder.students):
             self._here.guards.follow(folder.allowed, folder.students is not None)
-            self._look_again()
+            self.look_again()
 
     def guards_of(self, path: RelPath) -> list[str]:
         """Which guards hold a file, or files in a folder, back now."""
@@ -170,9 +163,9 @@ class FolderSync:
 
     async def moved(self) -> None:
         """Something was committed, or named, that is to be published."""
-        await self._refresh()
-        self._look_again()
-        self._news.set()
+        await self.refresh()
+        self.look_again()
+        self._exchange.wake()
 
     async def caught_up(self) -> CommitId | None:
         """Take up what is saved, as far as it is whole; the last commit."""
@@ -213,7 +206,7 @@ class FolderSync:
             self._conversation = Conversation(here, self._local, self._remote, pace)
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._take_up_saves())
-                loops.create_task(self._talk())
+                loops.create_task(self._exchange.run(here, self._disk, self._net, self._conversation))
                 projection = await self._disk.do(Projection, here.history, self._own / "projection.json")
                 loops.create_task(self.students.run(here, self._disk, projection))
         finally:
@@ -277,7 +270,7 @@ class FolderSync:
                 self._log.debug(
                     "%s: looked for what a crash left in %.3f s", self.folder.path, time.monotonic() - began
                 )
-                self._look_again()
+                self.look_again()
         except (SyncError, OSError) as problem:
             self._now.missing = str(problem) if isinstance(problem, SyncError) else f"{self.folder.path}: {problem}"
             return False
@@ -305,7 +298,7 @@ class FolderSync:
     def _notice(self, now: float) -> None:
         """A machine that woke up looks at its files, and one that is somewhere else now asks the remote at once."""
         if self._surroundings.slept(now):
-            self._look_again()
+            self.look_again()
             self.hint()
         if (self._now.offline or self._now.refused) and self._surroundings.moved():
             self.hint()
@@ -324,7 +317,8 @@ class FolderSync:
             if path.rpartition("/")[2] in RULE_FILES:
                 self._settle.rescan(now)  # what stayed out may come in, wherever it lies
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Look at everything, now."""
         self._settle.rescan(time.monotonic() - 60)
         self._events.set()
 
@@ -354,7 +348,7 @@ class FolderSync:
             self._meant = meant
             self._now.trouble = str(problem)
             await asyncio.sleep(self._timing.presence_s)
-            self._look_again()
+            self.look_again()
             return
         self._meter.taken_up(None if due.everything else due.paths, found.commit, time.monotonic())
         what = "everything" if due.everything else f"{len(due.paths)} paths"
@@ -368,7 +362,7 @@ class FolderSync:
         if found.commit is not None:
             self._now.head = found.commit
         if found.commit is not None or was_held or not self._now.started:
-            self._news.set()
+            self._exchange.wake()
         self._now.started = True
 
     async def _whole_deletion(self, due: Due) -> Due:
@@ -393,105 +387,21 @@ class FolderSync:
                     del kept[path]
             kept.update(new)
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Let the status tell where folder and remote stand."""
         self._worked_at = time.monotonic()
         before = self._now.head, self._now.agreed
         self._now.head, self._now.agreed, self._now.recent = await self._disk.do(self._conversation.where)
         if before != (self._now.head, self._now.agreed):
             self.students.wake()
 
-    # the remote
+    # for the exchange with the remote
 
-    async def _talk(self) -> None:
-        backoff, failures, wait_s = Backoff(), 0, 0.0
-        await self._refresh()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._news.wait()
-            self._news.clear()
-            if (wait_s := self._not_before - time.monotonic()) > 0:
-                await self._refresh()
-                continue
-            wait_s = self._timing.poll_s
-            if self._now.paused or self._now.missing or self._now.held or not self._now.started:
-                continue
-            try:
-                with self._meter.failures():
-                    wait_s = min(self._timing.poll_s, await self._exchange())
-                failures = 0
-                self._now.offline = self._now.refused = None
-            except TryAgain as problem:
-                failures += 1
-                wait_s = backoff.wait_s(failures, random.random())
-                after_s = getattr(problem, "after_s", None)
-                if after_s:  # its own wish holds for what is saved meanwhile as well
-                    wait_s = min(max(after_s, wait_s), _LONGEST_PATIENCE_S)
-                    self._not_before = time.monotonic() + wait_s
-                self._now.offline = str(problem)
-            except Rewritten as problem:
-                self._now.rewritten = str(problem)
-            except Held as problem:
-                self._now.held = str(problem)
-                self._look_again()
-            except NeedsUser as problem:
-                self._now.refused, self._now.offline = asking(problem, self.folder.remote), None
-                wait_s = self._timing.poll_s if isinstance(problem, NoRoom) else self._timing.ask_again_s
-            await self._refresh()
-
-    async def _exchange(self) -> float:
-        """Fetch, merge and push until both sides show the same; how long to wait before the next time."""
-        talk = self._conversation
-        for _ in range(_ROUNDS):
-            self._now.shown = shown = await self._net.do(talk.ask)
-            self._now.asked = True
-            answer, self._answer = self._answer, None
-            if await self._disk.do(talk.is_news, shown):
-                await self._transfer(talk.fetch)
-                self._meter.fetched()
-            taken = await self._disk.do(talk.take_in, shown, self._impatient(), answer)
-            self._now.rewritten = None
-            self._now.notes += [note.sentence for note in taken.notes]
-            self._meter.beside(sum(note.beside is not None for note in taken.notes))
-            await self._refresh()
-            if taken.waits:
-                self._settle.half_written(taken.waits, time.monotonic())
-                self._events.set()
-                return 1.0
-            if self._now.head is None or self._now.head == shown:
-                self._meter.shown(self._now.head, time.monotonic())
-                await self._push_checkpoints()
-                return self._timing.poll_s
-            pause_s = talk.pace.wait_s(time.monotonic())
-            if pause_s > 0:
-                return pause_s
-            talk.pace.went(time.monotonic())
-            head = self._now.head
-            try:
-                await self._transfer(talk.push, head)
-                self._meter.pushed()
-            except TryAgain as problem:
-                if not talk.is_behind(problem):
-                    raise
-        raise TryAgain("The remote does not show yet what was published; it is asked again.")
-
-    async def _transfer(self, work: Callable[..., None], *what: CommitId) -> None:
-        """Send or receive, and let the status show how far that is."""
-
-        def told(far: Transfer) -> None:
-            self._now.transfer = far
-
-        try:
-            await self._net.do(work, *what, told)
-        finally:
-            self._meter.moved(self._now.transfer)
-            self._now.transfer = None
-
-    async def _push_checkpoints(self) -> None:
-        here = self._opened()
-        for name in await self._disk.do(checkpoints.unpublished, here.history):
-            await self._net.do(self._remote.push_tag, here.history.path, checkpoints.tag_of(name))
-            await self._disk.do(checkpoints.published, here.history, name)
-
-    def _impatient(self) -> frozenset[RelPath]:
+    def impatient(self) -> frozenset[RelPath]:
+        """The half-written files whose time to become whole is over."""
         return self._settle.impatient(time.monotonic())
+
+    def come_again(self, waits: frozenset[RelPath]) -> None:
+        """These files must be whole before a merge: look at them again soon."""
+        self._settle.half_written(waits, time.monotonic())
+        self._events.set()

@@ -1,0 +1,155 @@
+"""The folder's talk with its remote: ask, fetch, merge and push until both show the same, again and again.
+
+What it finds goes to the status; how long it waits is said by the remote, by what failed, and by the pace.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from syncd.core.entry import CommitId, RelPath
+from syncd.core.errors import NeedsUser, TryAgain
+from syncd.core.retry import Backoff
+from syncd.core.transfer import Transfer
+from syncd.git.remote import Remote
+from syncd.metrics.publisher import FolderMeter
+from syncd.publisher import checkpoints
+from syncd.publisher.bring import NoRoom
+from syncd.publisher.commit import Held
+from syncd.publisher.conversation import Answer, Conversation, Rewritten
+from syncd.publisher.registry import Folder
+from syncd.publisher.status import Situation, asking
+from syncd.publisher.timing import Timing
+from syncd.publisher.worker import Worker
+from syncd.publisher.workspace import Workspace
+
+_ROUNDS = 6
+_LONGEST_PATIENCE_S = 3600.0
+"""Whatever a server asks for."""
+
+
+class Home(Protocol):
+    """The folder that talks."""
+
+    folder: Folder
+
+    async def refresh(self) -> None: ...  # noqa: D102
+    def look_again(self) -> None: ...  # noqa: D102
+    def come_again(self, waits: frozenset[RelPath]) -> None: ...  # noqa: D102
+    def impatient(self) -> frozenset[RelPath]: ...  # noqa: D102
+
+
+class Exchange:
+    """One folder's; it outlives the work begun anew after an error."""
+
+    def __init__(self, remote: Remote, timing: Timing, now: Situation, meter: FolderMeter, home: Home) -> None:
+        """`now` is told what happens; nothing is done before `run`."""
+        self._remote, self._timing, self._now, self._meter, self._home = remote, timing, now, meter, home
+        self._news = asyncio.Event()
+        self._not_before = 0.0  # the remote asked for so much patience
+        self.answer: Answer | None = None
+        """The person's, to a remote that was rewritten."""
+
+    def hint(self) -> None:
+        """The remote may have news: ask it now, even if it asked for patience."""
+        self._not_before = 0.0
+        self._news.set()
+
+    def wake(self) -> None:
+        """There may be something to publish."""
+        self._news.set()
+
+    async def run(self, here: Workspace, disk: Worker, net: Worker, talk: Conversation) -> None:
+        """Until cancelled; an error that is nobody's to answer ends it."""
+        self._here, self._disk, self._net, self._talk = here, disk, net, talk
+        backoff, failures, wait_s = Backoff(), 0, 0.0
+        await self._home.refresh()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+            self._news.clear()
+            if (wait_s := self._not_before - time.monotonic()) > 0:
+                await self._home.refresh()
+                continue
+            wait_s = self._timing.poll_s
+            if self._now.paused or self._now.missing or self._now.held or not self._now.started:
+                continue
+            try:
+                with self._meter.failures():
+                    wait_s = min(self._timing.poll_s, await self._exchange())
+                failures = 0
+                self._now.offline = self._now.refused = None
+            except TryAgain as problem:
+                failures += 1
+                wait_s = backoff.wait_s(failures, random.random())
+                after_s = getattr(problem, "after_s", None)
+                if after_s:  # its own wish holds for what is saved meanwhile as well
+                    wait_s = min(max(after_s, wait_s), _LONGEST_PATIENCE_S)
+                    self._not_before = time.monotonic() + wait_s
+                self._now.offline = str(problem)
+            except Rewritten as problem:
+                self._now.rewritten = str(problem)
+            except Held as problem:
+                self._now.held = str(problem)
+                self._home.look_again()
+            except NeedsUser as problem:
+                self._now.refused, self._now.offline = asking(problem, self._home.folder.remote), None
+                wait_s = self._timing.poll_s if isinstance(problem, NoRoom) else self._timing.ask_again_s
+            await self._home.refresh()
+
+    async def _exchange(self) -> float:
+        """Fetch, merge and push until both sides show the same; how long to wait before the next time."""
+        talk = self._talk
+        for _ in range(_ROUNDS):
+            self._now.shown = shown = await self._net.do(talk.ask)
+            self._now.asked = True
+            answer, self.answer = self.answer, None
+            if await self._disk.do(talk.is_news, shown):
+                await self._transfer(talk.fetch)
+                self._meter.fetched()
+            taken = await self._disk.do(talk.take_in, shown, self._home.impatient(), answer)
+            self._now.rewritten = None
+            self._now.notes += [note.sentence for note in taken.notes]
+            self._meter.beside(sum(note.beside is not None for note in taken.notes))
+            await self._home.refresh()
+            if taken.waits:
+                self._home.come_again(taken.waits)
+                return 1.0
+            if self._now.head is None or self._now.head == shown:
+                self._meter.shown(self._now.head, time.monotonic())
+                await self._push_checkpoints()
+                return self._timing.poll_s
+            pause_s = talk.pace.wait_s(time.monotonic())
+            if pause_s > 0:
+                return pause_s
+            talk.pace.went(time.monotonic())
+            head = self._now.head
+            try:
+                await self._transfer(talk.push, head)
+                self._meter.pushed()
+            except TryAgain as problem:
+                if not talk.is_behind(problem):
+                    raise
+        raise TryAgain("The remote does not show yet what was published; it is asked again.")
+
+    async def _transfer(self, work: Callable[..., None], *what: CommitId) -> None:
+        """Send or receive, and let the status show how far that is."""
+
+        def told(far: Transfer) -> None:
+            self._now.transfer = far
+
+        try:
+            await self._net.do(work, *what, told)
+        finally:
+            self._meter.moved(self._now.transfer)
+            self._now.transfer = None
+
+    async def _push_checkpoints(self) -> None:
+        here = self._here
+        for name in await self._disk.do(checkpoints.unpublished, here.history):
+            await self._net.do(self._remote.push_tag, here.history.path, checkpoints.tag_of(name))
+            await self._disk.do(checkpoints.published, here.history, name)
