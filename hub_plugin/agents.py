@@ -74,6 +74,13 @@ def account_of(name: str) -> Account:
     return Account(name, found.pw_uid, found.pw_gid, Path(found.pw_dir))
 
 
+def account_without(name: str, home: str) -> Account:
+    """Somebody without an account of their own, whose home is as `home` says; NeedsUser if the name is no folder's."""
+    if not name or "/" in name or name.startswith("."):
+        raise NeedsUser(words.no_account(name))
+    return Account(name, os.getuid(), os.getgid(), Path(home.replace("{username}", name)))
+
+
 class LocalAgents:
     """One `syncd agent` per student, as the student, started when it is wanted and found again by its socket."""
 
@@ -83,7 +90,7 @@ class LocalAgents:
 
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         courses = [*courses, *await self._added(account, {course.name for course in courses})]
         wanted = {course.name for course in courses}
         if wanted and not await self._keeps(account, wanted):
@@ -91,7 +98,7 @@ class LocalAgents:
 
     async def follow(self, user: str, course: Course) -> bool:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         root = account.home / course.folder
         await _ask(account, self._socket(account), "follow", {"course": course.name, "root": str(root)})
         status = await _ask(account, self._socket(account), "status", None)
@@ -99,7 +106,7 @@ class LocalAgents:
 
     async def end(self, user: str) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         await self._apply_what_waits(account)
         await asyncio.to_thread(_end, account, self._socket(account))
         if started := self._started.pop(account.name, None):
@@ -108,7 +115,7 @@ class LocalAgents:
 
     async def ask(self, user: str, question: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         return await _ask(account, self._socket(account), question, body)
 
     async def _added(self, account: Account, known: set[str]) -> list[Course]:
@@ -132,8 +139,9 @@ class LocalAgents:
             async with asyncio.timeout(self._settings.patience_s):
                 await _ask(account, self._socket(account), "update", {})
 
-    def _account_name(self, user: str) -> str:
-        return self._settings.system_user.replace("{username}", user)
+    def _account(self, user: str) -> Account:
+        name = self._settings.system_user.replace("{username}", user)
+        return account_without(name, self._settings.home) if self._settings.home else account_of(name)
 
     def _socket(self, account: Account) -> Path:
         return account.home / self._settings.agent_state / "agent.sock"
@@ -211,7 +219,7 @@ class ParentAgents(LocalAgents):
 
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         wait_s = max(0.0, self._settings.patience_s - 0.5)
         found = await self._ask_parent({"do": "ensure", "user": account.name, "wait_s": wait_s})
         folders = [folder for folder in found.get("folders", ()) if isinstance(folder, dict)]
@@ -223,7 +231,7 @@ class ParentAgents(LocalAgents):
 
     async def end(self, user: str) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(account_of, self._account_name(user))
+        account = await asyncio.to_thread(self._account, user)
         await self._apply_what_waits(account)
         await self._ask_parent({"do": "end", "user": account.name})
 

@@ -56,6 +56,9 @@ class SyncedFolders(LoggingConfigurable):
     )
     view = Unicode("", help="overlay or plain; by default the first that works.").tag(config=True)
     system_user = Unicode("{username}", help="The system account of a hub's user.").tag(config=True)
+    home = Unicode(
+        "", help="A person's home, with {username}, where people have no accounts and all runs as the hub's own user."
+    ).tag(config=True)
     agent_state = Unicode(".local/state/synced-folders/agent", help="The agent's state, from the home.").tag(
         config=True
     )
@@ -130,6 +133,7 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
             publisher=found.publisher,
             agent_state=found.agent_state,
             system_user=found.system_user,
+            home=found.home,
             admin_groups=tuple(found.admin_groups),
             node_services=tuple(found.node_services),
             default_account=found.default_account,
@@ -202,6 +206,7 @@ def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         node=Path(found.node),
         agent_state=found.agent_state,
         system_user=found.system_user,
+        home=found.home,
         view=found.view,
         patience_s=found.patience,
         parent=found.agents_socket,

@@ -50,7 +50,9 @@ async def _serve() -> None:
     everywhere = Everywhere(node)
     watcher = Watcher(publisher, everywhere, Board())
     agents = LocalAgents(
-        AgentSettings(settings.courses, Path(settings.node), settings.agent_state, settings.system_user)
+        AgentSettings(
+            settings.courses, Path(settings.node), settings.agent_state, settings.system_user, home=settings.home
+        )
     )
     hub = Hub(address, frozenset(settings.admin_groups))
     app = make_hub_app(settings, hub, database, watcher, agents, node, publisher, events, everywhere)

@@ -28,6 +28,8 @@ class Settings:
     agent_state: str = ".local/state/synced-folders/agent"
     """Where an agent keeps its state, from the student's home."""
     system_user: str = "{username}"
+    home: str = ""
+    """A person's home, with `{username}`, where people have no accounts and all is run by one; '': as accounts say."""
     admin_groups: tuple[str, ...] = ()
     node_services: tuple[str, ...] = ()
     """Services of the hub that may report as nodes."""
@@ -76,6 +78,8 @@ class AgentSettings:
     quiet_s: float = 2.0
     links_add: bool = False
     """Whether there may be courses that links added."""
+    home: str = ""
+    """Where a person's home is if they have no account; see `Settings.home`."""
     command: tuple[str, ...] = ()
     parent: str = ""
     """The socket of the agents' parent; '' where the hub starts each agent itself."""

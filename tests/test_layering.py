@@ -70,6 +70,8 @@ MAY_IMPORT = {
         "syncd.versions",
         "syncd.node.client",
     },
+    # The demo's jupyterhub_config.py has the one line that a sysadmin's has.
+    "syncd/demo/hub": {"syncd.core", "syncd.demo", "hub_plugin"},
     "syncd": {"syncd"},
     "fuse_mount": {"syncd.core", "syncd.manifest", "syncd.blobs", "syncd.view", "fuse_mount"},
     "hub_plugin": {"syncd.core", "hub_plugin"},
@@ -86,6 +88,7 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "alembic": "hub_plugin/",
     "redis": "hub_plugin/events.py",
     "traitlets": "hub_plugin/configure.py",
+    "jupyterhub": "syncd/demo/hub/jupyterhub_config.py",
     "sqlite3": "syncd/folder/statcache.py",
     "pathspec": "syncd/core/patterns.py",
     "detect_secrets": "syncd/guards/secrets.py",

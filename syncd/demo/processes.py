@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,12 +18,17 @@ _PATIENCE_S = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel end this child if the demo itself is killed (Linux; elsewhere nothing)."""
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def as_account(number: int | None) -> dict[str, Any]:
+    """What subprocess wants to be told to run something as this account; None: as we are."""
+    return {} if number is None else {"user": number, "group": number, "extra_groups": []}
 
 
 class Processes:
@@ -34,12 +39,23 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, module: str, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
-        """Run `python -m module`, wait for its ready file and return what that says.
+    def start(
+        self,
+        name: str,
+        module: str,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        account: int | None = None,
+    ) -> Any:
+        """Run `python -m module`, wait for its ready file and return what that says; root may run it as another.
 
         Stop, with the end of its log, if it ends or stays silent for a minute.
         """
         ready = self._logs / f"{name}.ready"
+        if account is not None:
+            ready = self._logs / f"of-{account}" / ready.name
+            ready.parent.mkdir(exist_ok=True)
+            os.chown(ready.parent, account, account)
         ready.unlink(missing_ok=True)
         log = self._logs / f"{name}.log"
         argv = [sys.executable, "-m", module, *map(str, arguments), "--ready-file", str(ready)]
@@ -51,7 +67,8 @@ class Processes:
                 stderr=out,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
+                **as_account(account),
             )
         self._running[name] = child
         deadline = time.monotonic() + _PATIENCE_S
@@ -64,9 +81,21 @@ class Processes:
         words = log.read_text(errors="replace").strip().splitlines()
         raise Stop(f"{name} did not start: {words[-1] if words else 'it said nothing'} (see {log})")
 
-    def run(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, account: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run one `syncd` command to its end."""
-        return _syncd(arguments, {**os.environ, **(env or {})})
+        argv = [sys.executable, "-m", "syncd", *map(str, arguments)]
+        environment = {**os.environ, **(env or {})}
+        return subprocess.run(
+            argv,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            **as_account(account),
+        )
 
     def kill(self, name: str) -> None:
         """Kill one process as a crash would."""
@@ -111,8 +140,3 @@ def unmount_below(root: Path) -> None:
             subprocess.run([*command, point], capture_output=True, check=False)
             with contextlib.suppress(OSError):
                 os.rmdir(point)  # an empty mountpoint looks like a folder that lost everything
-
-
-def _syncd(arguments: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "syncd", *map(str, arguments)]
-    return subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

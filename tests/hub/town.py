@@ -15,8 +15,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from syncd.demo.processes import Processes
-from syncd.demo.processes import _end_with_parent as end_with_parent
+from syncd.demo.processes import Processes, end_with_parent
 
 USERS = {"ada": 64001, "ben": 64002, "kim": 64003, "eve": 64004, "root-of-hub": 64005}
 PASSWORD = "learn-by-doing-it"

@@ -25,8 +25,8 @@ import pytest
 from hands import Person, follow, plain_name, seed_course, words
 
 from syncd.demo import stage as demo
+from syncd.demo.hands import files_of
 from syncd.demo.processes import Processes
-from syncd.demo.story import _files, _remote
 from syncd.versions import Versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuse, pytest.mark.timeout(180)]
@@ -192,7 +192,7 @@ class Story:
         if self.status["state"] == "needs_you":  # many files vanished (MERGE_SPEC I7): meant, here
             self.told.append(f"resume: {self.status['sentence']}")
             self.stage.syncd("resume", self.stage.folder)
-        return self.status["state"] == "up_to_date" and _files(self.stage.folder) == _remote(self.stage)
+        return self.status["state"] == "up_to_date" and files_of(self.stage.folder) == self.stage.remote.published()
 
     def _publisher(self, control: dict[str, str], path: str, body: bytes | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {control['token']}", "Content-Type": "application/json"}
@@ -200,23 +200,23 @@ class Story:
             return answer.read()
 
     def _followed(self) -> bool:
-        head = self.stage.remote_git("rev-parse", "HEAD").decode().strip()
+        head = self.stage.remote.git("rev-parse", "HEAD").decode().strip()
         self.views = {name: _views(self.root / name / "state/agent/agent.sock") for name in STUDENTS}
         return all(v and v[0]["commit"] == head and not v[0]["waiting"] for v in self.views.values())
 
     def check(self) -> None:
-        published = _remote(self.stage)
-        assert _files(self.stage.folder) == published
-        objects = self.stage.remote_git("rev-list", "--objects", "--all").split(b"\n")
+        published = self.stage.remote.published()
+        assert files_of(self.stage.folder) == published
+        objects = self.stage.remote.git("rev-list", "--objects", "--all").split(b"\n")
         ids = b"\n".join(line[:40] for line in objects if line)
-        history = self.stage.remote_git("cat-file", "--batch", input=ids + b"\n")
+        history = self.stage.remote.git("cat-file", "--batch", input=ids + b"\n")
         for instructor in (self.ann, self.bob):
             lost = instructor.owed - words(history)
             assert not lost, f"{instructor.name}'s {sorted(lost)} are not in the history"
         _whole({path: content for path, (_, content) in published.items()})
         renames = [*self.ann.renames, *self.bob.renames]
         for name, student in self.students.items():
-            files = _files(student.folder)
+            files = files_of(student.folder)
             versions = Versions(self.root / name / "state/agent/courses/course/versions")
             had = b"\0".join([c for _, c in files.values()] + [versions.read(v.id) for v in versions.list()])
             lost = student.owed - words(had)

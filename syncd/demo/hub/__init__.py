@@ -1,0 +1,1 @@
+"""The demo with a real JupyterHub around it."""
