@@ -8,7 +8,7 @@ ARGS ?=
 .PHONY: demo test test-hub check format bench-merge bench-fs bench-publish bench-class bench-arrival clean
 
 demo:
-	@.ci/prepare demo
+	@.ci/prepare $(if $(findstring --classic,$(ARGS)),classic,demo)
 	@$(PY) -m syncd demo $(if $(COURSE),--course "$(COURSE)") $(ARGS)
 
 test:
