@@ -1,4 +1,4 @@
-"""The whole demo, as a person starts it."""
+"""The demo without a hub, as a person starts it."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 def run_demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
-    argv = [sys.executable, "-m", "syncd", "demo", *arguments]
+    argv = [sys.executable, "-m", "syncd", "demo", "--classic", *arguments]
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=170, check=False)
 
 
@@ -72,7 +72,7 @@ def test_a_course_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.fuse
 def test_ctrl_c_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
-    argv = [sys.executable, "-u", "-m", "syncd", "demo"]
+    argv = [sys.executable, "-u", "-m", "syncd", "demo", "--classic"]
     env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout is not None
@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
 
 @pytest.mark.fuse
 def test_a_killed_agent_ends_the_demo_and_leaves_nothing(tmp_path: Path) -> None:
-    argv = [sys.executable, "-u", "-m", "syncd", "demo"]
+    argv = [sys.executable, "-u", "-m", "syncd", "demo", "--classic"]
     env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout is not None
@@ -119,7 +119,7 @@ def test_the_story_holds_where_fuse_cannot_be_had(tmp_path: Path) -> None:
         'mkdir "$TMPDIR/dev" && mount -t tmpfs tmpfs "$TMPDIR/dev" && cp -a /dev/null /dev/urandom "$TMPDIR/dev/"'
         ' && mkdir "$TMPDIR/dev/shm" && mount --move "$TMPDIR/dev" /dev && exec "$@"'
     )
-    argv = ["unshare", "-m", "sh", "-c", hide, "sh", sys.executable, "-m", "syncd", "demo", "--once"]
+    argv = ["unshare", "-m", "sh", "-c", hide, "sh", sys.executable, "-m", "syncd", "demo", "--classic", "--once"]
     env = {**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

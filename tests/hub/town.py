@@ -6,7 +6,6 @@ of it is to be seen outside, and all mounts go with the namespace.
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from syncd.demo.hub.private_machine import add_accounts, let_everybody_mount, let_everybody_reach
 from syncd.demo.processes import Processes, end_with_parent
 
 USERS = {"ada": 64001, "ben": 64002, "kim": 64003, "eve": 64004, "root-of-hub": 64005}
@@ -24,9 +24,9 @@ CHECKOUT = Path(__file__).parent.parent.parent
 
 def main(folder: Path) -> None:
     folder.chmod(0o755)
-    make_reachable([Path(sys.base_prefix), Path(sys.prefix), CHECKOUT], folder)
-    add_accounts(folder)
-    let_all_mount(folder)
+    let_everybody_reach([Path(sys.base_prefix), Path(sys.prefix), CHECKOUT])
+    add_accounts(folder, make_homes(folder))
+    let_everybody_mount(folder)
     end_with_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with Processes(folder / "logs") as processes:
@@ -139,47 +139,12 @@ def start_agents_parent(processes: Processes, folder: Path, settings: Path) -> N
     )
 
 
-def make_reachable(paths: list[Path], folder: Path) -> None:
-    """Let everybody pass folders that only root may enter, so that the hub's users can run this Python."""
-    for path in paths:
-        for above in (*reversed(path.resolve().parents), path.resolve()):
-            if not above.stat().st_mode & 0o001:
-                open_up(above, folder / f"below-{above.name}")
-
-
-def open_up(closed: Path, kept: Path) -> None:
-    kept.mkdir(mode=0o700)
-    mount("--rbind", closed, kept)
-    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", closed)
-    for entry in kept.iterdir():
-        place = closed / entry.name
-        if entry.is_symlink():
-            place.symlink_to(os.readlink(entry))
-            continue
-        place.mkdir() if entry.is_dir() else place.touch()
-        mount("--rbind", entry, place)
-
-
-def add_accounts(folder: Path) -> None:
-    lines = {"passwd": "{n}:x:{i}:{i}::{home}:/bin/bash", "group": "{n}:x:{i}:", "shadow": "{n}:!:1::::::"}
-    for file, form in lines.items():
-        copy = folder / file
-        shutil.copy(f"/etc/{file}", copy)
-        with copy.open("a") as out:
-            out.writelines(form.format(n=n, i=i, home=folder / "home" / n) + "\n" for n, i in USERS.items())
-        mount("--bind", copy, f"/etc/{file}")
-    for name, number in USERS.items():
-        home = folder / "home" / name
+def make_homes(folder: Path) -> dict[str, tuple[int, Path]]:
+    homes = {name: (number, folder / "home" / name) for name, number in USERS.items()}
+    for number, home in homes.values():
         home.mkdir(parents=True, mode=0o700)
         os.chown(home, number, number)
-
-
-def let_all_mount(folder: Path) -> None:
-    """Debian's /dev/fuse is open to all; a container's often is not."""
-    if os.path.exists("/dev/fuse") and not os.stat("/dev/fuse").st_mode & 0o002:
-        os.mknod(folder / "fuse", 0o20666, os.makedev(10, 229))
-        (folder / "fuse").chmod(0o666)
-        mount("--bind", folder / "fuse", "/dev/fuse")
+    return homes
 
 
 def until_healthy(url: str, hub: "subprocess.Popen[bytes]") -> None:
@@ -192,10 +157,6 @@ def until_healthy(url: str, hub: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.1)
     raise SystemExit("the hub did not come up; see its log")
-
-
-def mount(*arguments: object) -> None:
-    subprocess.run(["mount", *map(str, arguments)], check=True)
 
 
 def free_port() -> int:
