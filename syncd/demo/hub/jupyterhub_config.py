@@ -29,7 +29,9 @@ class PrintedPasswords(Authenticator):  # type: ignore[misc, unused-ignore]
 c.JupyterHub.bind_url = demo["hub"]
 c.JupyterHub.hub_bind_url = demo["inner"]
 c.ConfigurableHTTPProxy.api_url = demo["api"]
-c.ConfigurableHTTPProxy.command = [str(programs / "configurable-http-proxy")]
+# By itself it gives an answer up that takes longer than 20 seconds.
+c.ConfigurableHTTPProxy.command = [str(programs / "configurable-http-proxy"), "--proxy-timeout", "600000"]
+c.JupyterHub.template_paths = [str(Path(__file__).parent / "templates")]
 c.JupyterHub.authenticator_class = PrintedPasswords
 c.Authenticator.allow_all = True
 c.JupyterHub.load_groups = {
