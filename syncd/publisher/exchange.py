@@ -20,6 +20,7 @@ from syncd.publisher import checkpoints
 from syncd.publisher.bring import NoRoom
 from syncd.publisher.commit import Held
 from syncd.publisher.conversation import Answer, Conversation, Rewritten
+from syncd.publisher.in_one import InOne
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, asking
 from syncd.publisher.timing import Timing
@@ -65,6 +66,7 @@ class Exchange:
     async def run(self, here: Workspace, disk: Worker, net: Worker, talk: Conversation) -> None:
         """Until cancelled; an error that is nobody's to answer ends it."""
         self._here, self._disk, self._net, self._talk = here, disk, net, talk
+        self._in_one = InOne(here, disk, lambda commit: self._transfer(talk.push, commit))
         backoff, failures, wait_s = Backoff(), 0, 0.0
         await self._home.refresh()
         while True:
@@ -129,7 +131,7 @@ class Exchange:
             talk.pace.went(time.monotonic())
             head = self._now.head
             try:
-                await self._transfer(talk.push, head)
+                await self._in_one.push(shown, head)
                 self._meter.pushed()
             except TryAgain as problem:
                 if not talk.is_behind(problem):

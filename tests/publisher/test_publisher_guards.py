@@ -14,7 +14,8 @@ from classroom_side import QUICK, TOKEN, Colleague, Course, Publisher, add, ever
 from syncd.core.errors import Stop, TryAgain
 from syncd.core.settle import Due
 from syncd.demo.gitserver import GitServer
-from syncd.git.commits import Author
+from syncd.folder.hash import blob_id
+from syncd.git.commits import Author, History
 from syncd.publisher.folder_sync import Timing
 from syncd.publisher.local import Local
 from syncd.publisher.settings import Settings
@@ -343,6 +344,32 @@ async def test_a_refused_push_is_told_and_nothing_is_lost(
         server.protected.clear()
         await until(lambda: course.files() == {"a": b"1", "b": b"2"})
         await publisher.up_to_date()
+
+
+async def test_what_the_host_refused_and_was_taken_away_again_refuses_nothing_else(
+    state: Path, folder: Path, course: Course, server: GitServer
+) -> None:
+    server.largest_file = 1000
+    fill(folder, {"a": "1", "lab.md": "lab"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        large = os.urandom(2000)
+        fill(folder, {"large.bin": large})
+        status = await publisher.until(lambda now: now["state"] == NEEDS)
+        assert "large.bin" in status["sentence"]
+        fill(folder, {"b": "2"})
+        await publisher.until(lambda now: now["recent"][0]["message"] == "Add b")
+        (folder / "large.bin").unlink()
+        fill(folder, {"lab.md": "lab, changed"})
+        await until(lambda: course.files() == everything(folder))
+        await publisher.up_to_date()
+        assert course.messages()[0] == "Update lab.md, add b" and large not in course.all_contents()
+        (folder / "b").unlink()
+        await until(lambda: "b" not in course.files())
+        await publisher.up_to_date()
+    histories = [History(path) for path in state.rglob("history.git")]
+    assert any(history.has(blob_id(large)) and history.refs("refs/refused/") for history in histories)
 
 
 async def test_a_second_daemon_says_so_and_ends(
