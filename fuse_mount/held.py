@@ -11,11 +11,10 @@ A process may be killed between any two of its instructions, so what counts beco
 
 import mmap
 import os
-import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from fuse_mount.lower import LowerStat
+from fuse_mount import held_records as records
+from fuse_mount.held_records import HeldFile, HeldFolder, Record
 from fuse_mount.nodes import File, Folder
 
 _MAGIC = 0x32444C4548  # "HELD2"
@@ -27,42 +26,6 @@ _HEADS = 8, 11
 request under way began."""
 _START = 128
 _ROOM = 64 << 10
-
-_RECORD = struct.Struct("<BBHQQ")  # kind, flags, length of what follows, ino, parent's ino
-_COUNTS = struct.Struct("<IIIIiQ")  # opens, writers, shared, kind of I/O, registration, number shown
-_LOW = struct.Struct(
-    "<IQqiiQBQ"
-)  # mode, size, mtime, uid, gid, rdev, is blob, length of the version; then version, name
-_REAL = struct.Struct("<Q")  # the upper file's inode number; then its name
-
-_FOLDER, _FILE, _COUNT, _DROP, _MOVE, _EXCHANGE, _OPENED = range(1, 8)
-_GONE, _IS_LOW = 1, 2
-
-
-@dataclass(slots=True)
-class HeldFolder:
-    """A folder that the kernel may ask for by number."""
-
-    parent: int
-    name: bytes
-    gone: bool
-
-
-@dataclass(slots=True)
-class HeldFile:
-    """A file that somebody has open."""
-
-    parent: int
-    name: bytes
-    gone: bool
-    low: LowerStat | None
-    real: int
-    opens: int = 0
-    writers: int = 0
-    shared: int = 0
-    io: int = 0
-    backing: int = 0
-    number: int = 0
 
 
 class Held:
@@ -158,27 +121,27 @@ class Held:
 
     def folder(self, node: Folder) -> None:
         """A folder is held, or has another name, or none any more."""
-        self._put(_folder_record(node))
+        self._put(records.folder(node))
 
     def file(self, node: File) -> None:
         """A file is opened first, or has become another."""
-        self._put(_file_record(node))
+        self._put(records.file(node))
 
     def move(self, node: Folder | File, to: Folder, name: bytes) -> None:
         """A node is about to be renamed: until the next word of it, it has either name."""
-        self._put(_RECORD.pack(_MOVE, 0, len(name), node.ino, to.ino) + name)
+        self._put(records.move(node.ino, to, name))
 
     def exchanges(self, real: int, to: Folder, name: bytes) -> None:
         """The upper entry `real` is about to be exchanged with the one at a name."""
-        self._put(_RECORD.pack(_EXCHANGE, 0, _REAL.size + len(name), to.ino, 0) + _REAL.pack(real) + name)
+        self._put(records.exchange(real, to, name))
 
     def count(self, node: File) -> None:
         """It is opened or closed once more."""
-        self._put(_RECORD.pack(_COUNT, 0, _COUNTS.size, node.ino, 0) + _counts(node))
+        self._put(records.count(node))
 
     def drop(self, ino: int) -> None:
         """Nobody has it open any more, or the kernel let the folder go."""
-        self._put(_RECORD.pack(_DROP, 0, 0, ino, 0))
+        self._put(records.drop(ino))
 
     def is_crowded(self, live: int) -> bool:
         """Whether most of the log is dead, where `live` records would do."""
@@ -186,8 +149,8 @@ class Held:
 
     def rewrite(self, folders: Iterable[Folder], files: Iterable[File], opened: Iterable[int] = ()) -> None:
         """Begin the log anew with what is held now; `opened` is of the request under way."""
-        kept = b"".join([*map(_folder_record, folders), *map(_file_record, files)])
-        under_way = b"".join(_RECORD.pack(_OPENED, 0, 0, ino, 0) for ino in opened)
+        kept = b"".join([*map(records.folder, folders), *map(records.file, files)])
+        under_way = b"".join(map(records.opened, opened))
         size = len(kept) + len(under_way)
         begin = _START if size <= self._begin - _START else self._end
         self._reserve(begin + size)
@@ -211,70 +174,34 @@ class Held:
             self._map.resize(2 * len(self._map))
 
     def _read(self, mark: int) -> None:
-        at = self._begin
-        while at < self._end:
-            kind, flags, length, ino, parent = _RECORD.unpack_from(self._map, at)
-            tail = self._map[at + _RECORD.size : at + _RECORD.size + length]
-            under_way = at >= mark
-            at += _RECORD.size + length
-            gone = bool(flags & _GONE)
-            if kind == _MOVE:
-                self.moves[ino] = parent, tail
-                continue
-            if kind == _EXCHANGE:
-                if under_way:
-                    self.exchange = ino, tail[_REAL.size :], *_REAL.unpack_from(tail)
-                continue
-            if kind == _OPENED:
-                if under_way:
-                    self.opened.add(ino)
-                continue
-            self.moves.pop(ino, None)
-            before = self.files[ino].opens if ino in self.files else 0
-            if kind == _FOLDER:
-                self.folders[ino] = HeldFolder(parent, tail, gone)
-            elif kind == _FILE:
-                self.files[ino] = _file(parent, gone, bool(flags & _IS_LOW), tail)
-            elif kind == _COUNT and ino in self.files:
-                file = self.files[ino]
-                file.opens, file.writers, file.shared, file.io, file.backing, file.number = _COUNTS.unpack(tail)
-            elif kind == _DROP:
+        for record in records.read(self._map, self._begin, self._end):
+            under_way = record.at >= mark
+            match record.kind:
+                case records.MOVE:
+                    self.moves[record.ino] = record.parent, record.tail
+                case records.EXCHANGE if under_way:
+                    self.exchange = records.exchange_of(record)
+                case records.OPENED if under_way:
+                    self.opened.add(record.ino)
+                case records.FOLDER | records.FILE | records.COUNT | records.DROP:
+                    self.moves.pop(record.ino, None)
+                    self._note(record, under_way)
+
+    def _note(self, record: Record, under_way: bool) -> None:
+        ino = record.ino
+        before = self.files[ino].opens if ino in self.files else 0
+        match record.kind:
+            case records.FOLDER:
+                self.folders[ino] = records.folder_of(record)
+            case records.FILE:
+                self.files[ino] = records.file_of(record)
+            case records.COUNT if ino in self.files:
+                records.count_again(self.files[ino], record)
+            case records.DROP:
                 self.folders.pop(ino, None)
                 self.files.pop(ino, None)
-            after = self.files[ino].opens if ino in self.files else 0
-            if under_way and after > before:
-                self.opened.add(ino)
-            elif after < before:
-                self.opened.discard(ino)  # by a successor that was about to open it again
-
-
-def _counts(node: File) -> bytes:
-    return _COUNTS.pack(node.opens, node.writers, node.shared, node.io, node.backing, node.number)
-
-
-def _folder_record(node: Folder) -> bytes:
-    parent = node.parent.ino if node.parent is not None else 0
-    return _RECORD.pack(_FOLDER, _GONE if node.gone else 0, len(node.name), node.ino, parent) + node.name
-
-
-def _file_record(node: File) -> bytes:
-    low, flags = node.low, _GONE if node.gone else 0
-    if low is None:
-        tail = _counts(node) + _REAL.pack(node.real) + node.name
-    else:
-        flags |= _IS_LOW
-        numbers = _LOW.pack(low.mode, low.size, low.mtime_ns, low.uid, low.gid, low.rdev, low.is_blob, len(low.version))
-        tail = _counts(node) + numbers + low.version + node.name
-    return _RECORD.pack(_FILE, flags, len(tail), node.ino, node.parent.ino) + tail
-
-
-def _file(parent: int, gone: bool, is_low: bool, tail: bytes) -> HeldFile:
-    counts = _COUNTS.unpack_from(tail)
-    rest = tail[_COUNTS.size :]
-    if not is_low:
-        (real,) = _REAL.unpack_from(rest)
-        return HeldFile(parent, rest[_REAL.size :], gone, None, real, *counts)
-    mode, size, mtime_ns, uid, gid, rdev, is_blob, length = _LOW.unpack_from(rest)
-    rest = rest[_LOW.size :]
-    low = LowerStat(mode, size, mtime_ns, rest[:length], uid, gid, rdev, bool(is_blob))
-    return HeldFile(parent, rest[length:], gone, low, 0, *counts)
+        after = self.files[ino].opens if ino in self.files else 0
+        if under_way and after > before:
+            self.opened.add(ino)
+        elif after < before:
+            self.opened.discard(ino)  # by a successor that was about to open it again

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fuse_mount.held import Held, HeldFile, HeldFolder
+from fuse_mount.held import Held
+from fuse_mount.held_records import HeldFile, HeldFolder
 from fuse_mount.nodes import ROOT, File, Folder
 
 Read = tuple[dict[int, HeldFolder], dict[int, HeldFile], set[int], bool]
