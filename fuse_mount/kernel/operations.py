@@ -1,6 +1,5 @@
 """Requests of the kernel, translated into the overlay's methods and back."""
 
-import errno
 import os
 import stat
 import time
@@ -11,9 +10,10 @@ from fuse_mount.held import Held
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.again import carry_out_again
 from fuse_mount.kernel.opening import CACHED, FOREVER, Opening
+from fuse_mount.kernel.packing import dirent_of, name_in, ns_of, packed, sized
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
-from fuse_mount.nodes import Attr, File, Node
+from fuse_mount.nodes import File, Node
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.syscalls import Rename
@@ -25,7 +25,6 @@ _KILL_SUIDGID = int(Set.KILL_SUIDGID)
 _NOTHING = p.ENTRY_HEAD.pack(0, 0, FOREVER, 0, 0, 0) + bytes(p.ATTR.size)
 _EMPTY = b""
 _DROP_SETID = NewAttr(drop_setid=True)
-_U64 = 0xFFFFFFFFFFFFFFFF
 
 
 class KernelOperations:
@@ -91,13 +90,13 @@ class KernelOperations:
     # Names
 
     def _lookup(self, request: Request) -> Reply:
-        node = self.overlay.lookup(self.overlay.nodes.folder(request.node), _name(request.body))
+        node = self.overlay.lookup(self.overlay.nodes.folder(request.node), name_in(request.body))
         return _NOTHING if node is None else self._entry(node)
 
     def _entry(self, node: Node) -> bytes:
         attr = self.overlay.attr(node)
         node.lookups += 1
-        return p.ENTRY_OUT.pack(node.ino, 0, FOREVER, self.opening.validity(node), 0, 0, *_packed(attr))
+        return p.ENTRY_OUT.pack(node.ino, 0, FOREVER, self.opening.validity(node), 0, 0, *packed(attr))
 
     def _forget(self, request: Request) -> Reply:
         self._drop(request.node, p.FORGET_IN.unpack_from(request.body)[0])
@@ -124,23 +123,23 @@ class KernelOperations:
 
     def _mknod(self, request: Request) -> Reply:
         mode, rdev, _, _ = p.MKNOD_IN.unpack_from(request.body)
-        name = _name(request.body[p.MKNOD_IN.size :])
+        name = name_in(request.body[p.MKNOD_IN.size :])
         folder = self.overlay.nodes.folder(request.node)
         device = os.makedev((rdev >> 8) & 0xFFF, (rdev & 0xFF) | ((rdev >> 12) & 0xFFF00))
         return self._entry(entries.mknod(self.overlay, folder, name, mode, device, _caller(request)))
 
     def _mkdir(self, request: Request) -> Reply:
         mode, _ = p.MKDIR_IN.unpack_from(request.body)
-        name = _name(request.body[p.MKDIR_IN.size :])
+        name = name_in(request.body[p.MKDIR_IN.size :])
         folder = self.overlay.nodes.folder(request.node)
         return self._entry(entries.mkdir(self.overlay, folder, name, mode, _caller(request)))
 
     def _unlink(self, request: Request) -> Reply:
-        entries.unlink(self.overlay, self.overlay.nodes.folder(request.node), _name(request.body))
+        entries.unlink(self.overlay, self.overlay.nodes.folder(request.node), name_in(request.body))
         return _EMPTY
 
     def _rmdir(self, request: Request) -> Reply:
-        entries.rmdir(self.overlay, self.overlay.nodes.folder(request.node), _name(request.body))
+        entries.rmdir(self.overlay, self.overlay.nodes.folder(request.node), name_in(request.body))
         return _EMPTY
 
     def _rename(self, request: Request) -> Reply:
@@ -159,7 +158,7 @@ class KernelOperations:
 
     def _link(self, request: Request) -> Reply:
         (old,) = p.LINK_IN.unpack_from(request.body)
-        name = _name(request.body[p.LINK_IN.size :])
+        name = name_in(request.body[p.LINK_IN.size :])
         nodes = self.overlay.nodes
         return self._entry(entries.link(self.overlay, nodes.file(old), nodes.folder(request.node), name))
 
@@ -172,12 +171,12 @@ class KernelOperations:
         return self._attr_out(self.overlay.nodes.get(request.node))
 
     def _attr_out(self, node: Node) -> bytes:
-        return p.ATTR_OUT.pack(self.opening.validity(node), 0, 0, *_packed(self.overlay.attr(node)))
+        return p.ATTR_OUT.pack(self.opening.validity(node), 0, 0, *packed(self.overlay.attr(node)))
 
     def _setattr(self, request: Request) -> Reply:
         fields = p.SETATTR_IN.unpack_from(request.body)
         valid, size = fields[0], fields[3]
-        atime, mtime = _ns(fields[5], fields[8]), _ns(fields[6], fields[9])
+        atime, mtime = ns_of(fields[5], fields[8]), ns_of(fields[6], fields[9])
         mode, uid, gid = fields[11], fields[13], fields[14]
         now = time.time_ns()
         node = self.overlay.nodes.get(request.node)
@@ -221,7 +220,7 @@ class KernelOperations:
 
     def _create(self, request: Request) -> Reply:
         flags, mode, _, more = p.CREATE_IN.unpack_from(request.body)
-        name = _name(request.body[p.CREATE_IN.size :])
+        name = name_in(request.body[p.CREATE_IN.size :])
         folder = self.overlay.nodes.folder(request.node)
         try:
             node = entries.create(self.overlay, folder, name, mode, _caller(request))
@@ -325,7 +324,7 @@ class KernelOperations:
             for cookie, name, ino in ((1, b".", folder.ino), (2, b"..", above.ino)):
                 if cookie > offset:
                     head = bytes(p.ENTRY_OUT.size) if plus else b""
-                    parts.append(head + _dirent(ino, cookie, name, stat.S_IFDIR))
+                    parts.append(head + dirent_of(ino, cookie, name, stat.S_IFDIR))
                     room -= len(parts[-1])
             offset = 0 if offset < 2 else offset
         for cookie, name, ref in self.overlay.list(folder, 0 if offset <= 2 else offset):
@@ -335,8 +334,8 @@ class KernelOperations:
             listed = self.overlay.hold_listed(folder, name, ref) if plus and ref is not None else None
             if listed is not None:
                 ino = listed.ino ^ self.overlay.nodes.salt
-                parts.append(p.ENTRY_OUT.pack(ino, 0, FOREVER, FOREVER, 0, 0, *_packed(listed)))
-                parts.append(_dirent(listed.ino, cookie, name, listed.mode))
+                parts.append(p.ENTRY_OUT.pack(ino, 0, FOREVER, FOREVER, 0, 0, *packed(listed)))
+                parts.append(dirent_of(listed.ino, cookie, name, listed.mode))
                 room -= need
                 continue
             node = self.overlay.lookup(folder, name, ref)
@@ -346,11 +345,11 @@ class KernelOperations:
                 attr = self.overlay.attr(node)
             except FileNotFoundError:
                 continue
-            dirent = _dirent(attr.ino, cookie, name, attr.mode)
+            dirent = dirent_of(attr.ino, cookie, name, attr.mode)
             if plus:
                 node.lookups += 1
                 valid = self.opening.validity(node)
-                parts.append(p.ENTRY_OUT.pack(node.ino, 0, FOREVER, valid, 0, 0, *_packed(attr)))
+                parts.append(p.ENTRY_OUT.pack(node.ino, 0, FOREVER, valid, 0, 0, *packed(attr)))
             else:
                 self.overlay.forget(node.ino, 0)
             parts.append(dirent)
@@ -368,69 +367,18 @@ class KernelOperations:
 
     def _getxattr(self, request: Request) -> Reply:
         size, _ = p.GETXATTR_IN.unpack_from(request.body)
-        name = _name(request.body[p.GETXATTR_IN.size :])
-        return _sized(content.get_xattr(self.overlay, self.overlay.nodes.get(request.node), name), size)
+        name = name_in(request.body[p.GETXATTR_IN.size :])
+        return sized(content.get_xattr(self.overlay, self.overlay.nodes.get(request.node), name), size)
 
     def _listxattr(self, request: Request) -> Reply:
         size, _ = p.GETXATTR_IN.unpack_from(request.body)
         names = content.list_xattr(self.overlay, self.overlay.nodes.get(request.node))
-        return _sized(b"".join(os.fsencode(name) + b"\0" for name in names), size)
+        return sized(b"".join(os.fsencode(name) + b"\0" for name in names), size)
 
     def _removexattr(self, request: Request) -> Reply:
-        content.remove_xattr(self.overlay, self.overlay.nodes.get(request.node), _name(request.body))
+        content.remove_xattr(self.overlay, self.overlay.nodes.get(request.node), name_in(request.body))
         return _EMPTY
-
-
-def _name(body: memoryview) -> bytes:
-    return bytes(body).split(b"\0", 1)[0]
 
 
 def _caller(request: Request) -> Caller:
     return Caller(request.uid, request.gid)
-
-
-def _ns(seconds: int, rest: int) -> int:
-    # Times before 1970 travel as unsigned numbers.
-    return (seconds - (1 << 64) if seconds >> 63 else seconds) * 1_000_000_000 + rest
-
-
-def _packed(attr: Attr) -> tuple[int, ...]:
-    ino, mode, nlink, uid, gid, rdev, size, blocks, atime_ns, mtime_ns, ctime_ns, blksize = attr
-    atime, atime_ns = divmod(atime_ns, 1_000_000_000)
-    mtime, mtime_ns = divmod(mtime_ns, 1_000_000_000)
-    ctime, ctime_ns = divmod(ctime_ns, 1_000_000_000)
-    if rdev:
-        major, minor = os.major(rdev), os.minor(rdev)
-        rdev = (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
-    # Times before 1970 travel as unsigned numbers.
-    return (
-        ino,
-        size,
-        blocks,
-        atime & _U64,
-        mtime & _U64,
-        ctime & _U64,
-        atime_ns,
-        mtime_ns,
-        ctime_ns,
-        mode,
-        nlink,
-        uid,
-        gid,
-        rdev,
-        blksize,
-        0,
-    )
-
-
-def _dirent(ino: int, cookie: int, name: bytes, mode: int) -> bytes:
-    body = p.DIRENT.pack(ino, cookie, len(name), stat.S_IFMT(mode) >> 12) + name
-    return body + bytes(p.aligned(len(body)) - len(body))
-
-
-def _sized(value: bytes, room: int) -> bytes:
-    if room == 0:
-        return p.GETXATTR_IN.pack(len(value), 0)
-    if len(value) > room:
-        raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
-    return value
