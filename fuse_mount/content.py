@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 
 from fuse_mount.entries import drop_orphan
-from fuse_mount.nodes import Attr, File, Folder, Node
+from fuse_mount.inode import Attr, File, Folder, Node
 from fuse_mount.overlay import Overlay
 from fuse_mount.syscalls import fallocate
 

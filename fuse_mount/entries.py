@@ -4,8 +4,8 @@ import errno
 import os
 import stat
 
+from fuse_mount.inode import File, Folder
 from fuse_mount.layer import Change
-from fuse_mount.nodes import File, Folder
 from fuse_mount.overlay import NAME_MAX, Caller, Overlay
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from fuse_mount import held_records as records
 from fuse_mount.held_records import HeldFile, HeldFolder, Record
-from fuse_mount.nodes import File, Folder
+from fuse_mount.inode import File, Folder
 
 _MAGIC = 0x32444C4548  # "HELD2"
 _MAGIC_AT, _HEAD_AT, _DOING_AT, _DONE_AT, _MINOR_AT, _FLAGS_AT, _AGE_AT = range(7)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fuse_mount.inode import File, Folder
 from fuse_mount.lower import LowerStat
-from fuse_mount.nodes import File, Folder
 
 FOLDER, FILE, COUNT, DROP, MOVE, EXCHANGE, OPENED = range(1, 8)
 _HEAD = struct.Struct("<BBHQQ")  # kind, flags, length of the tail, number, the folder's number above it

@@ -8,12 +8,9 @@ bits.  Both are kept in flat arrays, by open addressing; the first request makes
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from fuse_mount.inode import Folder
 from fuse_mount.lower import Lower, LowerRef
-
-if TYPE_CHECKING:
-    from fuse_mount.nodes import Folder
 
 _SMALLEST = 256
 _REF_AT, _PLACE_AT = 12, 40
@@ -24,7 +21,7 @@ _MOST_LOOKUPS, _MOST_REFS, _MOST_PLACES = (1 << 12) - 1, 1 << 28, 1 << 24
 class Place:
     """A folder of the view, and the lower tree in which its files were listed: it may have been switched since."""
 
-    folder: "Folder"
+    folder: Folder
     lower: Lower
     count: int = 0
 
@@ -33,7 +30,7 @@ class Place:
 class Listed:
     """One file that was listed."""
 
-    folder: "Folder"
+    folder: Folder
     lower: Lower
     ref: int
     lookups: int
@@ -57,7 +54,7 @@ class ListedFiles:
         """Whether a number is one of theirs."""
         return self._numbers.get(ino) != 0
 
-    def add(self, ino: int, folder: "Folder", lower: Lower, ref: LowerRef) -> bool:
+    def add(self, ino: int, folder: Folder, lower: Lower, ref: LowerRef) -> bool:
         """Hold a file once more; False if it can't be held so, or if its number is another's."""
         if not isinstance(ref, int) or ref >= _MOST_REFS:
             return False
@@ -103,7 +100,7 @@ class ListedFiles:
         else:
             self._numbers.put(ino, value - count)
 
-    def _place(self, folder: "Folder", lower: Lower) -> int:
+    def _place(self, folder: Folder, lower: Lower) -> int:
         at = self._latest.get(folder.ino, -1)
         place = self._places[at] if at >= 0 else None
         if place is None or place.folder is not folder or place.lower is not lower:

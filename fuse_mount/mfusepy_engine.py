@@ -22,8 +22,8 @@ import mfusepy
 
 from fuse_mount import content, entries
 from fuse_mount.content import NewAttr
+from fuse_mount.inode import File, Folder, Node
 from fuse_mount.kernel.mount import close_mount
-from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.switch import Stale

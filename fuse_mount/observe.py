@@ -5,8 +5,8 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 
+from fuse_mount.inode import File, Folder, Node
 from fuse_mount.layer import Origin
-from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import Overlay
 from fuse_mount.rename import entry_of
 from syncd.core.entry import BlobId, Change, Entry, Mode, RelPath

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 
+from fuse_mount.inode import Attr, File, Folder, Name, Node
 from fuse_mount.layer import Layer
 from fuse_mount.lower import Lower, LowerRef, LowerStat
-from fuse_mount.nodes import Attr, File, Folder, Name, Node, Nodes
+from fuse_mount.nodes import Nodes
 from fuse_mount.record_log import RecordLog
 from fuse_mount.upper import Upper
 

@@ -8,9 +8,9 @@ import errno
 import os
 
 from fuse_mount.entries import drop_folder, hiding, keep_for_holders
+from fuse_mount.inode import File, Folder, Node
 from fuse_mount.layer import Change, Origin, origin_change
 from fuse_mount.lower import LowerStat
-from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import NAME_MAX, Overlay
 from fuse_mount.syscalls import Rename
 from syncd.core.entry import BlobId, Entry, Mode, RelPath

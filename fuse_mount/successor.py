@@ -13,8 +13,8 @@ from fuse_mount.entries import drop_orphan
 from fuse_mount.handover import Handed
 from fuse_mount.held import Held
 from fuse_mount.held_records import HeldFile, HeldFolder
+from fuse_mount.inode import File, Folder
 from fuse_mount.kernel.mount import is_mounted
-from fuse_mount.nodes import File, Folder
 from fuse_mount.overlay import Overlay
 
 _log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fuse_mount.entries import drop_folder
+from fuse_mount.inode import File, Folder
 from fuse_mount.layer import Change, Layer, Origin, origin_change
-from fuse_mount.nodes import File, Folder
 from fuse_mount.overlay import Overlay
 from syncd.core import entry as core
 from syncd.core.entry import RelPath

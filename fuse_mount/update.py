@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fuse_mount.entries import drop_folder, keep_for_holders
+from fuse_mount.inode import File, Folder
 from fuse_mount.journal import Journal, Staged
 from fuse_mount.layer import Origin, origin_change, wait_change
 from fuse_mount.lower import SnapshotLower
-from fuse_mount.nodes import File, Folder
 from fuse_mount.observe import Observer, files_at
 from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale, Switch, make_folder, own, unbind

@@ -13,12 +13,12 @@ from typing import Protocol
 
 from fuse_mount import observe
 from fuse_mount.handover import Handed, claim
+from fuse_mount.inode import File, Folder
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.keeper import kept_for, let_go
 from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
-from fuse_mount.nodes import File, Folder
 from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from fuse_mount.handover import Handed, Handover
 from fuse_mount.held import Held
+from fuse_mount.inode import Folder
 from fuse_mount.keeper import Kept, keep
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.session import Session
-from fuse_mount.nodes import Folder
 from fuse_mount.nudge import Watchers, device_of, nudge
 from fuse_mount.overlay import Overlay
 from fuse_mount.successor import Taken
@@ -50,8 +50,10 @@ class KernelEngine:
             self.session.inval_inode(folder)  # an update may have been finished in between
 
     def keep_for_successor(self, state: Path, stand_in: Callable[[Handed], None], kept: Iterable[int] = ()) -> None:
-        """From now on, if this process dies, `stand_in` serves the mount until `claim(state)` finds a successor.
+        """From now on, if this process dies, the mount goes on.
 
+        Whoever started us keeps it for our successor, if it keeps mounts (see `keeper`).  Else a child does,
+        in which `stand_in` serves until a successor claims it; `kept` are descriptors that this needs.
         Nothing happens where the kernel can't ask a successor what the dead process left unanswered (before 7.44).
         """
         self.session.ready.wait(_START_S)

@@ -15,11 +15,11 @@ from functools import partial
 
 from fuse_mount import content
 from fuse_mount.held import Held
+from fuse_mount.inode import File, Folder, Node
 from fuse_mount.kernel.later import Later
 from fuse_mount.kernel.protocol import OPEN_OUT, Open
 from fuse_mount.kernel.registration import Registrar
 from fuse_mount.kernel.session import Session
-from fuse_mount.nodes import File, Folder, Node
 from fuse_mount.overlay import Overlay
 
 _log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ import time
 from fuse_mount import content, entries
 from fuse_mount.content import NewAttr
 from fuse_mount.held import Held
+from fuse_mount.inode import File, Node
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.again import carry_out_again
 from fuse_mount.kernel.opening import CACHED, FOREVER, Opening
 from fuse_mount.kernel.packing import dirent_of, name_in, ns_of, packed, sized
 from fuse_mount.kernel.protocol import Op, Set
 from fuse_mount.kernel.session import Agreement, Handler, Reply, Request, Session
-from fuse_mount.nodes import File, Node
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.syscalls import Rename

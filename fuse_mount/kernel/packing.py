@@ -4,8 +4,8 @@ import errno
 import os
 import stat
 
+from fuse_mount.inode import Attr
 from fuse_mount.kernel import protocol as p
-from fuse_mount.nodes import Attr
 
 _U64 = 0xFFFFFFFFFFFFFFFF
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fuse_mount import content, entries
 from fuse_mount.content import NewAttr
-from fuse_mount.nodes import File, Folder
+from fuse_mount.inode import File, Folder
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.switch import Stale

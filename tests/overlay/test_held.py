@@ -7,7 +7,8 @@ import pytest
 
 from fuse_mount.held import Held
 from fuse_mount.held_records import HeldFile, HeldFolder
-from fuse_mount.nodes import ROOT, File, Folder
+from fuse_mount.inode import File, Folder
+from fuse_mount.nodes import ROOT
 
 Read = tuple[dict[int, HeldFolder], dict[int, HeldFile], set[int], bool]
 

@@ -11,12 +11,13 @@ from made_commits import BareView, Hands, Store, link
 from mounted import Mounted
 
 from fuse_mount.held import Held
+from fuse_mount.inode import File
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.operations import KernelOperations
 from fuse_mount.kernel.protocol import Op
 from fuse_mount.kernel.session import Request
 from fuse_mount.listed import FlatTable
-from fuse_mount.nodes import ROOT, File
+from fuse_mount.nodes import ROOT
 from syncd.view import Update
 
 COURSE = {"a": b"one", "lab/b": b"two", "lab/c": b"three", "link": link(b"a")}

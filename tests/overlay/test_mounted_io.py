@@ -122,7 +122,7 @@ def test_a_mount_by_fusermount_serves_as_well(store: Store, tmp_path: Path, monk
     def refused(*_: object) -> int:
         raise PermissionError(1, "not permitted")
 
-    monkeypatch.setattr(mount, "_by_system_call", refused)
+    monkeypatch.setattr(mount, "mount_device", refused)
     student = Mounted(store, tmp_path, "kernel")
     try:
         student.switch({"a": b"1"})
