@@ -1,9 +1,10 @@
 """Who keeps a mount alive when its process dies: a small child that holds the descriptor and does nothing else.
 
-It is for processes whose starter does not do that itself (see `keeper`).  The process that serves a mount forks it.  When that process dies without a word, the child forks a
-stand-in, which serves the mount at once: callers that wait get their answer, open files go on.  The
-next process that opens the view asks for the descriptor by the socket `handover` in the view's state;
-the stand-in ends, and the child with it.  When the process ends in order, it tells the child to end.
+It is for processes whose starter does not do that itself (see `keeper`).  The process that serves a
+mount forks it.  When that process dies without a word, the child forks a stand-in, which serves the
+mount at once: callers that wait get their answer, open files go on.  The next process that opens the
+view asks for the descriptor by the socket `handover` in the view's state; the stand-in ends, and the
+child with it.  When the process ends in order, it tells the child to end.
 """
 
 import contextlib

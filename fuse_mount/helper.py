@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from fuse_mount.handover import Handed, claim
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted
 from fuse_mount.lower import EmptyLower, Lower
 from fuse_mount.lower_folder import FolderLower
 from fuse_mount.overlay import Caller, Overlay
@@ -139,7 +139,7 @@ class _Served:
         stands_in = handed is not None
         if handed is None and kernel:
             handed = claim(asked.work)
-        self._lock = lock(asked.work, _ENDING_S if handed is None else DYING_S)
+        self._lock = _locked(asked, _ENDING_S if handed is None else DYING_S)
         lower: Lower = FolderLower(Path(options["lowerdir"])) if options.get("lowerdir") else EmptyLower()
         upper = _upper(asked)
         self.log = RecordLog(asked.work / "layer.log", upper.real)
@@ -164,6 +164,19 @@ class _Served:
     def _stand_in(self, handed: Handed) -> None:
         served = _Served(self._asked, handed)
         serve_until_relieved(served.overlay, served.engine)
+
+
+def _locked(asked: _Asked, patience_s: float) -> int:
+    where = asked.work / "mounted-at"
+    try:
+        locked = lock(asked.work, patience_s)
+    except Stop:
+        if not where.exists() or is_mounted(Path(os.fsdecode(where.read_bytes()))):
+            raise
+        # RACE: it is mounted here no more.  What keeps its process is a copy of the mount in another mount namespace.
+        return -1
+    where.write_bytes(os.fsencode(asked.point))
+    return locked
 
 
 def _upper(asked: _Asked) -> Upper:
