@@ -128,7 +128,9 @@ class _Bringing:
     def _check_room(self, wave: _Wave, *, together: bool) -> None:
         """The last free bytes of a disk are not taken from the person for what can't be whole anyway."""
         sizes = [self._missing(path, entry) for path, entry in wave if entry is not None]
-        if (sum(sizes) if together else max(sizes, default=0)) > shutil.disk_usage(self._here.folder).free:
+        room = shutil.disk_usage(self._here.folder)
+        # Some file systems (rclone's, simple FUSE ones) say that they have no bytes at all: then nobody knows.
+        if room.total and (sum(sizes) if together else max(sizes, default=0)) > room.free:
             raise NoRoom(_FULL)
 
     def _missing(self, path: RelPath, entry: Entry) -> int:
