@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from syncd.cli.answer import json_option
+from syncd.cli.answer import json_option, printable, told
 from syncd.cli.node_doctor import node_here
 from syncd.cli.places import state_folder
 from syncd.cli.progress import progress_bars
@@ -81,8 +81,8 @@ def _show(found: Iterable[Finding], as_json: bool, again: str) -> None:
     mendable = 0
     for each in found:
         sign, style = _SIGNS[each.level]
-        words = Text.assemble((sign, style), "  ", (each.sentence, "" if each.level is not Level.NOTE else "dim"))
-        console.print(words)
+        sentence = (printable(each.sentence), "" if each.level is not Level.NOTE else "dim")
+        told(console, Text.assemble((sign, style), "  ", sentence))
         mendable += each.mend is not None
     if mendable:
         console.print(f"{mendable} of this can be repaired by: {again}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from syncd.account.git_helper import from_git
-from syncd.cli.answer import json_option, say
+from syncd.cli.answer import json_option, printable, say
 from syncd.cli.completion import SyncedFolder
 from syncd.cli.login import ask_for_token, read_token
 from syncd.cli.places import ready_writer, state_folder
@@ -80,7 +80,8 @@ def run(ready_file: Path | None, pushes_a_minute: int, limited_host: tuple[str, 
     state, tell = state_folder(), ready_writer(ready_file)
 
     def ready(url: str) -> None:
-        names = ", ".join(str(folder.path) for folder in Registry(state).folders())
+        paths = [printable(str(folder.path)) for folder in Registry(state).folders()]
+        names = ", ".join(paths) if len(paths) < 4 else f"{len(paths)} folders (syncd status lists them)"
         click.echo(f"Publishing {names or 'nothing yet (begin with: syncd add FOLDER REMOTE)'}.  Ctrl-C ends it.")
         tell({"url": url})
 

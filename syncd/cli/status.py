@@ -1,6 +1,7 @@
 """`syncd status`: what is going on, in words."""
 
 import json
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,15 @@ from syncd.when import in_words
 _STYLES = {"needs_you": "red", "not_running": "red"}
 _GOOD = {"up_to_date": "green", "settling": "cyan", "pushing": "cyan", "waiting": "cyan"}
 _NAMED = 20
+# question -> the commands that answer it, as the page's buttons do
+_HOW = {
+    "held": ("to bring the files back: syncd restore --all {0}", "if you meant it:         syncd resume {0}"),
+    "rewritten": (
+        "to keep both sides' files: syncd resume {0}",
+        "to follow the remote:      syncd resume {0} --keep theirs",
+    ),
+    "missing": ("to stop syncing it: syncd remove {0}",),
+}
 
 
 @click.command()
@@ -75,6 +85,8 @@ def _show(found: dict[str, Any]) -> None:
     now = datetime.now().astimezone()
     for folder in found["folders"]:
         told(console, _head(folder["folder"], folder))
+        for how in _HOW.get(folder.get("question") or "", ()):
+            console.print(Text(f"  {printable(how.format(shlex.quote(folder['folder'])))}", style="dim"))
         if (far := folder.get("progress") or folder.get("restoring")) is not None:
             console.print(Text(f"  {_progress(far)}", style="cyan"))
         console.print(Text(f"  {folder['remote']} ({folder['branch']})", style="dim"))

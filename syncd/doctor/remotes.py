@@ -11,6 +11,7 @@ from syncd.doctor.finding import Finding, good, problem, warning
 from syncd.doctor.place import Here
 from syncd.git.address import Kind, parse_address
 from syncd.publisher.credentials import Credentials
+from syncd.publisher.status import asking
 
 _SKEW_S = 60.0
 
@@ -25,7 +26,7 @@ def remotes(at: Here) -> Iterator[Finding]:
             yield warning(str(error))
             continue
         except NeedsUser as error:
-            yield problem(str(error))
+            yield problem(asking(error, remote))
             continue
         if not found.reads or not found.writes:
             yield problem(f"{sentence(found)} Give a better one: syncd login {remote}")
@@ -41,11 +42,12 @@ def clocks(at: Here) -> Iterator[Finding]:
 
 
 def clocks_of(remotes: Iterable[str]) -> Iterator[Finding]:
-    """Compare this machine's clock with those of remotes."""
+    """Compare this machine's clock with those of remotes, of each host once."""
+    seen: set[str] = set()
     for remote in sorted(set(remotes)):
         try:
             address = parse_address(remote)
-            if address.kind is not Kind.HTTP:
+            if address.kind is not Kind.HTTP or address.host in seen:
                 continue
             began = time.time()
             said = ask(f"{address.url}/info/refs?service=git-upload-pack").headers.get("date")
@@ -55,6 +57,7 @@ def clocks_of(remotes: Iterable[str]) -> Iterator[Finding]:
             theirs = parsedate_to_datetime(said or "").timestamp()
         except (ValueError, TypeError):
             continue
+        seen.add(address.host)
         ours = (began + time.time()) / 2
         if abs(ours - theirs) > _SKEW_S:
             way = "ahead of" if ours > theirs else "behind"

@@ -58,4 +58,10 @@ async def test_a_status_has_times_and_no_escapes(server: GitServer, person: Pers
     await person.until_published()
     shown = await person.does("status")
     assert shown.returncode == 0 and "Up to date." in shown.stdout and "today " in shown.stdout
-    assert "\x1b" not in shown.stdout + stopped.stdout
+    for path in person.folder.iterdir():
+        path.unlink()
+    await person.until_published("needs_you")
+    asked = await person.does("status")
+    assert asked.returncode == 3
+    assert f"syncd restore --all {person.folder}" in asked.stdout and f"syncd resume {person.folder}" in asked.stdout
+    assert "\x1b" not in shown.stdout + stopped.stdout + asked.stdout
