@@ -27,7 +27,7 @@ from hub_plugin.settings import AgentSettings
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 
 _LONGEST_SOCKET = 107
-_LOOK_AGAIN_S = 0.05
+_LOOK_AGAIN_S = 0.01
 _LARGEST_ANSWER = 4 << 20
 _END_S = 3.0
 _ADDED_S = 0.5
@@ -184,6 +184,8 @@ class LocalAgents:
         for course in courses:
             command += ["--course", f"{course.name}={account.home / course.folder}"]
         # What the hub's own environment holds (tokens, keys) is none of the student's processes' business.
+        doors = await asyncio.to_thread(_doors, settings.node, courses)
+        command += [part for name, door in doors.items() for part in ("--door", f"{name}={door}")]
         environment = {
             "HOME": str(account.home),
             "USER": account.name,
@@ -208,10 +210,14 @@ class LocalAgents:
                 umask=0o077,
                 # It outlives a restart of the hub, as the student's server does.
                 start_new_session=True,
+                pass_fds=tuple(doors.values()),
                 **identity,
             )
         except OSError as error:
             raise NeedsUser(words.agent_cannot_start(error.strerror or str(error))) from error
+        finally:
+            for door in doors.values():
+                os.close(door)
 
 
 class ParentAgents(LocalAgents):
@@ -289,6 +295,24 @@ async def _ask_at(connection: socket.socket, question: str, body: Mapping[str, A
         raise TryAgain(words.AGENT_SILENT) from error
     if not isinstance(found, dict):
         raise TryAgain(words.AGENT_SILENT)
+    return found
+
+
+def _doors(node: Path, courses: Sequence[Course]) -> dict[str, int]:
+    """While the node's service is away: descriptors of what it keeps for students, which lies behind closed folders.
+
+    With them a folder opens as it was last.  The node itself hands them out as long as it is there, to its members.
+    """
+    try:
+        _connected_to_node(node).close()
+        return {}
+    except TryAgain:
+        pass
+    found: dict[str, int] = {}
+    for course in courses:
+        with suppress(OSError):
+            content = node.parent / "courses" / course.name / "content"
+            found[course.name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from hub_plugin import words
 from hub_plugin.courses import Course
@@ -63,6 +63,7 @@ def links_to(course: Course, path: str, hub: str, service: str, *, git_pull: boo
     pulled = {"repo": course.remote, "urlpath": f"lab/tree/{repo}/{path}"}
     if course.branch:
         pulled["branch"] = course.branch
+    inside = f"{urlsplit(hub).path}hub/user-redirect/{target_of(course, path)}"
     found = [
         Link(words.LINK_OURS, ours),
         Link(words.LINK_INTERACT, interact),
@@ -70,5 +71,9 @@ def links_to(course: Course, path: str, hub: str, service: str, *, git_pull: boo
         Link(words.LINK_HUB, f"{hub}hub/user-redirect/{target_of(course, path)}"),
         Link(words.LINK_HTML, f'<a href="{ours}">{words.LINK_TEXT}</a>'),
         Link(words.LINK_MARKDOWN, f"[{words.LINK_TEXT}]({ours})"),
+        Link(words.LINK_BADGE, f"[![{words.LINK_TEXT}]({hub}services/{service}/badge.svg)]({ours})"),
+        # As nbgitpuller's links for learning platforms: the launch logs in, and goes on to `custom_next`.
+        Link(words.LINK_LTI, f"{hub}hub/lti/launch?{urlencode({'custom_next': inside})}"),
+        Link(words.LINK_LTI13, ours),
     ]
     return tuple(link for link in found if git_pull or link.kind != words.LINK_GIT_PULL)

@@ -141,6 +141,7 @@ def make_hub_app(
     app.on_shutdown.append(_end_streams)
     prefix = context.prefix
     app.router.add_get(f"{prefix}static/{{name}}", _static)
+    app.router.add_get(f"{prefix}badge.svg", _badge)
     app.router.add_get(f"{prefix}health", _health)
     app.router.add_get(f"{prefix}oauth_callback", _callback)
     app.router.add_post(f"{prefix}logout", _logout)
@@ -304,6 +305,13 @@ async def _static(request: web.Request) -> web.Response:
     return static_file(request.app[context_key].pages, request.match_info["name"])
 
 
+async def _badge(request: web.Request) -> web.Response:
+    """For other sites' pages, at an address that stays."""
+    pages = request.app[context_key].pages
+    badge = pages.static[pages.name_of("badge.svg")]
+    return web.Response(body=badge.content, content_type=badge.type, headers={"Cache-Control": "public, max-age=86400"})
+
+
 async def _health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
@@ -318,13 +326,15 @@ async def _logout(request: web.Request) -> web.Response:
     return message(request, 200, words.LOGGED_OUT)
 
 
-for _handler in (_static, _health, _callback):
+for _handler in (_static, _badge, _health, _callback):
     open_to_anybody(_handler)
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = _POLICY
+    if request.path.endswith("/badge.svg"):
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers.popall("Server", None)
 
 

@@ -53,6 +53,10 @@ class Pages:
         )
         self._templates.globals.update(words=words, static=self._names.__getitem__, when=_when)
 
+    def name_of(self, file: str) -> str:
+        """The name under which a file beside the page is loaded."""
+        return self._names[file]
+
     def page(self, board: Board, git_url: str, now: float) -> str:
         """The whole page, complete without JavaScript."""
         return self.draw("page.html", {"git_url": git_url}, board, now)

@@ -25,6 +25,7 @@ from syncd.agent.soft_limit import SoftLimit
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import speak
 from syncd.core.errors import NeedsUser
+from syncd.git.lines import changed_lines
 from syncd.node.added import stamp as added_stamp
 from syncd.node.added import with_added
 from syncd.node.config import NodeConfig, load_config
@@ -84,7 +85,8 @@ def run(
         kept = Records(records)
         groups = Groups(delegated(), Limits(memory << 20))
         parent = Parent(listener, kept, groups, courses.of, _work(node, quiet_s, SoftLimit(soft_limit << 20)), idle_s)
-        kinds()  # imports all that an agent needs, once for all
+        kinds()  # imports all that an agent needs, once for all,
+        changed_lines(b"", b"\n")  # and what merges need
         gc.collect()
         gc.freeze()
         click.echo(f"Starting agents on demand, asked at {where}.  Ctrl-C ends it; the agents go on.")

@@ -32,6 +32,7 @@ _ready_option = click.option("--ready-file", type=click.Path(path_type=Path), hi
 )
 @click.option("--as", "user", metavar="NAME", help="Whom the node shows as the owner, where it can't tell.")
 @_quiet_option
+@click.option("--door", "doors", multiple=True, metavar="NAME=DESCRIPTOR", hidden=True)
 @_ready_option
 def agent(
     socket: Path | None,
@@ -39,6 +40,7 @@ def agent(
     view: str | None,
     user: str | None,
     quiet_s: float,
+    doors: tuple[str, ...],
     ready_file: Path | None,
 ) -> None:
     """Keep a student's folders in step with the courses of this node.
@@ -46,7 +48,7 @@ def agent(
     Without --course all that the student is a member of, each in the home folder.
     """
     kept = [_followed(text) for text in courses or _mine(socket or store_folder() / "node.sock")]
-    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent")
+    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors))
 
 
 @click.command()
@@ -86,6 +88,17 @@ def _followed(text: str) -> FollowedCourse:
     return FollowedCourse(name, Path(folder).expanduser().absolute() if folder else Path.home() / name)
 
 
+def _doors(texts: tuple[str, ...]) -> dict[str, int]:
+    """Descriptors of courses' content, where somebody with the right to (the hub) has opened them for us."""
+    found = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        if not name or not number.isdecimal():
+            raise NeedsUser(f"{text!r} is not NAME=DESCRIPTOR.")
+        found[name] = int(number)
+    return found
+
+
 def _run(
     courses: list[FollowedCourse],
     socket: Path | None,
@@ -94,6 +107,7 @@ def _run(
     quiet_s: float,
     ready_file: Path | None,
     state: Path,
+    doors: Mapping[str, int] | None = None,
 ) -> None:
     config = AgentConfig(
         courses=tuple(courses),
@@ -102,6 +116,7 @@ def _run(
         user=user or getpass.getuser(),
         view=view,
         quiet_s=quiet_s,
+        doors=doors or {},
     )
     tell = ready_writer(ready_file)
 

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import pygit2
-from pygit2.enums import DiffOption
-
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
@@ -31,6 +28,10 @@ def changed_lines(old: bytes, new: bytes) -> list[Hunk]:
 
 
 def _hunks(old: bytes, new: bytes, skipped: int) -> list[Hunk]:
+    # Loaded with the first merge: a student's server waits for the agent's start, and this is a seventh of it.
+    import pygit2
+    from pygit2.enums import DiffOption
+
     patch = pygit2.Patch.create_from(old, new, context_lines=0, flag=DiffOption.FORCE_TEXT)
     hunks = []
     for hunk in patch.hunks:

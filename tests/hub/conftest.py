@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from browsers import Person
+from playing import service as service
 
 
 @dataclass(frozen=True, slots=True)

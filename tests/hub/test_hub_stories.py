@@ -141,7 +141,8 @@ def test_an_instructor_publishes_plans_and_undoes(town: Town) -> None:
     assert "no longer planned" in kim.post(f"{at}cancel", plan=plan[1], form_token=form).text
     release = re.search(r'name="release" value="([^"]+)"', kim.get(at).text)
     assert release
-    assert "undone" in kim.post(f"{at}undo", release=release[1], form_token=form).text
+    assert kim.post(f"{at}undo", release=release[1], form_token=form).status == 200
+    assert '<small class="muted">undone</small>' in kim.get(at).text
     assert (
         "Every save of this folder goes to students at once" in kim.get(f"{kim.pages}courses/textbook/releases/").text
     )
@@ -170,6 +171,9 @@ def test_an_instructor_sees_the_class_and_hands_out_links(town: Town) -> None:
     page = kim.get(f"{kim.pages}courses/textbook/?path=notebooks/Sampling.ipynb").text
     assert "Data 8" in page and "<bdi>ben</bdi>" in page  # on the roster, without a folder
     assert f"{town.hub}services/synced-folders/open/textbook/notebooks/Sampling.ipynb" in page
+    assert f"[![Open in JupyterHub]({kim.pages}badge.svg)]" in page
+    lab = "%2Fat%2Fschool%2Fhub%2Fuser-redirect%2Flab%2Ftree%2Ftextbook%2Fnotebooks%2FSampling.ipynb"
+    assert f"{town.hub}hub/lti/launch?custom_next={lab}" in page
     assert f"{town.hub}hub/interact?account=data-8&amp;repo=textbook&amp;branch=main" in page
 
 
@@ -349,3 +353,7 @@ def test_a_server_starts_and_links_work_while_sync_is_broken(town: Town) -> None
     assert "Welcome to the textbook." in contents(town, "ben", "textbook/README.md")
     assert ben.where(f"{ben.pages}open/textbook/README.md").endswith("/hub/user-redirect/lab/tree/textbook/README.md")
     ben.api("DELETE", "users/ben/server")
+    ada = town.person("ada").log_in()  # whose agent the hub itself starts
+    started(ada)
+    assert "Welcome to the textbook." in contents(town, "ada", "textbook/README.md")
+    ada.api("DELETE", "users/ada/server")

@@ -1,79 +1,8 @@
 """Agents and nodes elsewhere report over the API, each of what is theirs only."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
+from playing import Service
 
-import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
-
-from hub_plugin.agents import LocalAgents
-from hub_plugin.courses import Course
-from hub_plugin.database import Database
-from hub_plugin.hub_service import make_hub_app
-from hub_plugin.live import Board
-from hub_plugin.login import Hub, HubAddress
 from hub_plugin.reported import Everywhere
-from hub_plugin.settings import AgentSettings, Settings
-from hub_plugin.watch import Watcher
-
-PREFIX = "/services/synced-folders/"
-ACCESS = "access:services!service=synced-folders"
-TOKENS: dict[str, dict[str, Any]] = {
-    "ada-token": {"kind": "user", "name": "ada", "groups": ["course-ds8"], "scopes": [ACCESS]},
-    "kim-token": {"kind": "user", "name": "kim", "groups": ["course-ds8-staff"], "scopes": [ACCESS]},
-    "eve-token": {"kind": "user", "name": "eve", "groups": [], "scopes": [ACCESS]},
-    "mallory-token": {"kind": "user", "name": "mallory", "groups": ["course-ds8"], "scopes": []},
-    "node-token": {"kind": "service", "name": "node-b", "scopes": [ACCESS]},
-    "other-token": {"kind": "service", "name": "culler", "scopes": [ACCESS]},
-    "no-scope-token": {"kind": "service", "name": "node-b", "scopes": []},
-}
-
-
-class Service:
-    """The service over a hub that the test plays: its API knows the tokens above."""
-
-    def __init__(self, client: TestClient, asked: list[str]) -> None:
-        self.client, self.asked = client, asked
-
-    async def post(self, what: str, token: str, body: object) -> int:
-        headers = {"Authorization": f"token {token}"} if token else {}
-        return (await self.client.post(f"{PREFIX}api/v1/{what}", json=body, headers=headers)).status
-
-    async def students(self) -> dict[str, dict[str, Any]]:
-        answer = await self.client.get(f"{PREFIX}api/v1/courses/ds8", headers={"Authorization": "token kim-token"})
-        return {student["user"]: student for student in (await answer.json())["students"]}
-
-
-@pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    asked: list[str] = []
-
-    async def user(request: web.Request) -> web.Response:
-        token = request.headers["Authorization"].removeprefix("token ")
-        asked.append(token)
-        return web.json_response(TOKENS[token]) if token in TOKENS else web.json_response({}, status=403)
-
-    hub = web.Application()
-    hub.router.add_get("/hub/api/user", user)
-    async with TestServer(hub) as played:
-        course = Course("ds8", "https://x/o/r", groups=("course-ds8",), staff_groups=("course-ds8-staff",))
-        settings = Settings(courses=(course,), node_services=("node-b",))
-        address = HubAddress(str(played.make_url("/hub/api")), "none", PREFIX, "/", "service-x", frozenset({ACCESS}))
-        database = await asyncio.to_thread(Database, f"sqlite:///{tmp_path}/state.sqlite")
-        everywhere = Everywhere(None)
-        app = make_hub_app(
-            settings,
-            Hub(address, frozenset()),
-            database,
-            Watcher(None, everywhere, Board()),
-            LocalAgents(AgentSettings((course,), Path("/nowhere"))),
-            everywhere=everywhere,
-        )
-        async with TestClient(TestServer(app)) as client:
-            yield Service(client, asked)
 
 
 async def test_an_agent_reports_its_own_students_folder_and_no_other(service: Service) -> None:
