@@ -27,6 +27,8 @@ __all__ = ["Behind", "Busy", "Damaged", "NoBranch", "Remote"]
 
 # A commit that a ref names must be on disk before the ref is; one setting for the whole process.
 pygit2.settings.enable_fsync_gitdir(True)
+# Each fetch adds a pack, and all that were ever read would stay open.
+pygit2.settings.mwindow_file_limit = 32
 
 _LOCAL_DAMAGE = frozenset({9, 11, 14})  # git_error_t: ODB, OBJECT, TREE
 _SERVERS_WORDS = 4000

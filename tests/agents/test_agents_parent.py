@@ -1,83 +1,22 @@
 """A class on one node: agents on demand, as their students, through crashes and restarts of everything around them."""
 
-import asyncio
 import contextlib
 import json
 import os
 import signal
-import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from arrived_class import ADA, BEN, CY, FIRST, Class, push, told
 from class_node import ClassNode, until
-from repository import READ, WRITE, commit_and_push
 
-from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import student
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
-from syncd.demo.gitserver import GitServer
 
 pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow]
-
-ADA, BEN, CY = "ada", "ben", "cy"
-FIRST = {"lab/a.txt": "one\n", "big.bin": "x" * 400_000}
-
-
-class Class:
-    """The node, with a course of `ada` and `ben`, and another of `ben` alone."""
-
-    def __init__(self, node: ClassNode, server: GitServer) -> None:
-        self.node, self.server = node, server
-
-    def ask(self, what: str, user: str | None = None) -> dict[str, Any]:
-        return ask_parent(self.node.agents, {"do": what, "user": user, "wait_s": 20.0})
-
-    def pid(self, user: str) -> int:
-        return next(agent["pid"] for agent in self.ask("list")["agents"] if agent["user"] == user)
-
-
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """Students must reach it, and sockets in homes have short addresses."""
-    with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-async def arrived(short_path: Path) -> AsyncIterator[Class]:
-    server = GitServer(short_path / "srv", write_tokens=[WRITE], read_tokens=[READ])
-    async with server:
-        for name in ("ds8", "stat"):
-            await asyncio.to_thread(commit_and_push, short_path / f"{name}.work", server.create(name), FIRST)
-        token = short_path / "token"
-        token.write_text(READ)
-        token.chmod(0o600)
-        members = {"ds8": [ADA, BEN], "stat": [BEN]}
-        courses = [
-            f'[[course]]\nname = "{name}"\nremote = "{server.url(name)}"\nbranch = "main"\n'
-            f'token_file = "{token}"\nmembers = {json.dumps(who)}\n'
-            for name, who in members.items()
-        ]
-        with ClassNode(short_path, [ADA, BEN, CY]) as node:
-            await asyncio.to_thread(node.start_all, courses)
-            yield Class(node, server)
-
-
-async def told(arrived: Class, story: Callable[[Class], None]) -> None:
-    """Stories block; the git server goes on meanwhile."""
-    await asyncio.to_thread(story, arrived)
-
-
-def push(arrived: Class, files: dict[str, str]) -> None:
-    commit_and_push(arrived.node.root / "ds8.work", arrived.server.url("ds8"), files)
-    hint = "import asyncio\nfrom syncd.node.client import NodeClient\nfrom pathlib import Path\n"
-    hint += f"async def go():\n async with NodeClient(Path('{arrived.node.root}/store/node.sock')) as n:\n"
-    hint += "  await n.hint('ds8')\nasyncio.run(go())"
-    arrived.node.run_as(None, hint)
 
 
 @contextlib.contextmanager
