@@ -28,6 +28,7 @@ def add_routes(app: web.Application, prefix: str) -> None:
     app.router.add_get(f"{api}/courses/{{course}}", _course)
     app.router.add_post(f"{api}/courses/{{course}}/update", _update)
     app.router.add_post(f"{api}/courses/{{course}}/restore", _restore)
+    app.router.add_post(f"{api}/courses/{{course}}/pause", _pause)
 
 
 @open_to_anybody
@@ -69,6 +70,10 @@ async def _restore(request: web.Request) -> web.Response:
     if not path:
         raise NeedsUser(words.RESTORE_WHAT)
     return await _act(request, "restore", {"path": path})
+
+
+async def _pause(request: web.Request) -> web.Response:
+    return await _act(request, "pause", {"paused": (await _body(request)).get("paused") is not False})
 
 
 async def _act(request: web.Request, question: str, more: Mapping[str, Any]) -> web.Response:

@@ -64,6 +64,16 @@ def document(prefix: str) -> dict[str, Any]:
             },
             "/courses/{course}": {"get": {**_answers("The class, for its instructors.", a_class), **_COURSE}},
             "/courses/{course}/update": {"post": {**_answers("Merge what waits in my folder now.", done), **_COURSE}},
+            "/courses/{course}/pause": {
+                "post": {
+                    **_answers("Let no new versions come into my folder, or let them come again.", done),
+                    **_COURSE,
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": _object(paused=_TRUTH)}},
+                    },
+                }
+            },
             "/courses/{course}/restore": {
                 "post": {
                     **_answers("Give my folder the instructor's version of a file or folder back.", done),

@@ -1,6 +1,6 @@
 """Agents and nodes elsewhere report over the API, each of what is theirs only."""
 
-from playing import Service
+from playing import PREFIX, Service
 
 from hub_plugin.reported import Everywhere
 
@@ -38,3 +38,24 @@ async def test_no_single_student_says_what_the_newest_version_is() -> None:
         everywhere.view(user, "ds8", {"commit": commit * 40})
     document = (await everywhere.look()).document
     assert document is not None and document["courses"] == [{"name": "ds8", "state": "up_to_date", "commit": "a" * 40}]
+
+
+async def test_every_address_of_the_api_is_described(service: Service) -> None:
+    described = await (await service.client.get(f"{PREFIX}api/v1/openapi.json")).json()
+    said = {(path, method.upper()) for path, methods in described["paths"].items() for method in methods}
+    app = service.client.app
+    assert app is not None
+    routes = {
+        (route.resource.canonical.removeprefix(f"{PREFIX}api/v1"), route.method)
+        for route in app.router.routes()
+        if route.resource is not None and route.resource.canonical.startswith(f"{PREFIX}api/")
+    }
+    assert {each for each in routes if each[1] != "HEAD"} == said
+
+
+async def test_a_folder_is_paused_by_the_api_with_its_owners_token_only(service: Service) -> None:
+    headers = {"Authorization": "token ada-token"}
+    for body, status in (({"paused": True}, 400), ([], 400)):  # there is no account of ada's here
+        answer = await service.client.post(f"{PREFIX}api/v1/courses/ds8/pause", json=body, headers=headers)
+        assert answer.status == status and (await answer.json())["error"]
+    assert await service.post("courses/ds8/pause", "eve-token", {"paused": True}) == 403
