@@ -95,7 +95,7 @@ class Person:
         raise AssertionError(folder)
 
 
-def wait_until(holds: Callable[[], bool], within: float = 20.0) -> None:
+def wait_until(holds: Callable[[], bool], within: float = 60.0) -> None:
     end = time.monotonic() + within
     while not holds():
         assert time.monotonic() < end

@@ -64,6 +64,7 @@ def test_the_folder_we_are_in_is_meant(person: Person, monkeypatch: pytest.Monke
     assert json.loads(said_in(person.home, "resume", str(person.home / "two"), "--json"))["folder"].endswith("/two")
 
 
+@pytest.mark.slow
 def test_a_removed_folder_is_a_folder_like_any_other(person: Person) -> None:
     registry = Registry(person.state)
     registry.add(Folder("one", person.folder, "http://127.0.0.1:1/x", "main"))
@@ -75,9 +76,10 @@ def test_a_removed_folder_is_a_folder_like_any_other(person: Person) -> None:
     assert "not a synced folder" in one_sentence(person.say("remove", person.folder))
 
 
-def test_who_is_in_no_synced_folder_is_told_so(person: Person) -> None:
+def test_who_is_in_no_synced_folder_is_told_so(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNCD_STATE", str(person.state))
     for command in ("versions", "restore", "log", "allow"):
-        assert "`syncd status` lists them" in one_sentence(person.say(command, person.home / "x"))
+        assert "`syncd status` lists them" in said_in(person.home, command, str(person.home / "x"), fails=True)
 
 
 def said_in(place: Path, *arguments: str, fails: bool = False) -> str:
