@@ -113,6 +113,7 @@ class Exchange:
             if await self._disk.do(talk.is_news, shown):
                 await self._transfer(talk.fetch)
                 self._meter.fetched()
+            await self._disk.do(self._in_one.go_on, shown)
             taken = await self._disk.do(talk.take_in, shown, self._home.impatient(), answer)
             self._now.rewritten = None
             self._now.notes += [note.sentence for note in taken.notes]

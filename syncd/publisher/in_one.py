@@ -12,6 +12,8 @@ from syncd.publisher import words
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
 
+_MARK = "refs/sent-in-one"
+
 
 class InOne:
     """For one folder, as long as it is open."""
@@ -30,7 +32,8 @@ class InOne:
             if made is None:
                 raise
             await self._send(made)
-            await self._disk.do(self._go_on, head, made)
+            self._tried = None
+            await self._disk.do(self.go_on, made)
 
     def _made(self, shown: CommitId | None, head: CommitId) -> CommitId | None:
         """None if it would bring nothing else, or was tried already."""
@@ -40,13 +43,26 @@ class InOne:
         if not history.contains(head, shown) or list(history.look_up(head).parents) == parents or tree == self._tried:
             return None
         self._tried = tree
-        if shown is not None and tree == history.tree_id(shown):
-            return shown
-        return history.commit(parents, tree, self._here.author, words.message(dict(history.changes(shown, head))))
+        made = shown if shown is not None and tree == history.tree_id(shown) else self._on(parents, head, shown)
+        # One object for both, so that a start after a crash knows what the remote's commit stands for.
+        history.set_ref(_MARK, history.commit([head, made], tree, self._here.author, "Sent in one", 0))
+        return made
 
-    def _go_on(self, head: CommitId, made: CommitId) -> None:
-        """From what the remote took; the commits that it refused are kept on this machine."""
-        here = self._here
-        if here.head == head:  # else the next exchange comes to it
-            here.history.set_ref(f"refs/refused/{head}", head)
-            here.history.set_head(here.branch, made)
+    def go_on(self, shown: CommitId | None) -> None:
+        """From what the remote took, if it did; the commits that it refused are kept on this machine."""
+        here, history = self._here, self._here.history
+        mark = history.ref(_MARK)
+        if mark is None or shown is None:
+            return
+        refused, made = history.look_up(mark).parents
+        if not history.has(shown) or not history.contains(shown, made):
+            return
+        if here.head and history.contains(here.head, refused) and not history.contains(shown, refused):
+            history.set_ref(f"refs/refused/{here.head}", here.head)
+            history.set_head(here.branch, made if here.head == refused else self._on([made], here.head, made))
+        history.drop_ref(_MARK)
+
+    def _on(self, parents: list[CommitId], head: CommitId, before: CommitId | None) -> CommitId:
+        history = self._here.history
+        message = words.message(dict(history.changes(before, head)))
+        return history.commit(parents, history.tree_id(head), self._here.author, message)

@@ -365,6 +365,10 @@ async def test_what_the_host_refused_and_was_taken_away_again_refuses_nothing_el
         await until(lambda: course.files() == everything(folder))
         await publisher.up_to_date()
         assert course.messages()[0] == "Update lab.md, add b" and large not in course.all_contents()
+        fill(folder, {"large.bin": large})
+        await publisher.until(lambda now: now["state"] == NEEDS)
+        (folder / "large.bin").unlink()  # so that all is as the remote has it
+        await publisher.up_to_date()
         (folder / "b").unlink()
         await until(lambda: "b" not in course.files())
         await publisher.up_to_date()
