@@ -46,6 +46,8 @@ class Held:
         """What a predecessor left; `moves` are renames that it began, and may have carried out."""
         self.opened: set[int] = set()
         """Files that it opened once for the request under way: of that handle the kernel was not told."""
+        self.closed = False
+        """Whether the request under way closed a handle, which can't be done twice."""
         self.exchange: tuple[int, bytes, int] | None = None
         """The exchange under way: the second entry's place, and the first one's real inode number."""
         self.exchanged = False
@@ -203,5 +205,6 @@ class Held:
         after = self.files[ino].opens if ino in self.files else 0
         if under_way and after > before:
             self.opened.add(ino)
-        elif after < before:
+        elif under_way and after < before:
+            self.closed = True
             self.opened.discard(ino)  # by a successor that was about to open it again

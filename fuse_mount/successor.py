@@ -65,7 +65,7 @@ def take_over(overlay: Overlay, device: int, held: Held) -> Taken:
             _folder(overlay, held, above, _DEPTH)
     for ino, file in held.files.items():
         _file(overlay, held, ino, file)
-    if held.exchanged:
+    if held.exchanged or held.closed:
         held.ends()
     folders = list(held.folders)
     held.age_by_one()

@@ -86,6 +86,16 @@ def test_what_a_successor_closes_again_was_not_opened() -> None:
     assert read(held)[2] == {4}
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_handle_that_was_closed_is_known_to_be(left: int) -> None:
+    held = Held()
+    held.file(opened(3, left + 1))
+    held.begins(1)
+    assert not Held(os.dup(held.fd)).closed
+    held.count(opened(3, left))
+    assert Held(os.dup(held.fd)).closed
+
+
 def test_the_next_request_opened_nothing_of_the_one_before() -> None:
     held = Held()
     under_way(held)

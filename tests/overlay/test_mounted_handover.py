@@ -288,7 +288,7 @@ def test_a_view_that_is_closed_in_order_leaves_nobody(store: Store, tmp_path: Pa
     assert not _serving(mounted)
 
 
-DYING = ["_open", "_create", "_tmpfile", "_rename2", "_removexattr"]
+DYING = ["_open", "_create", "_tmpfile", "_rename2", "_removexattr", "_release"]
 DEATHS = ["carried out", "noted", "carried out, begun, noted", "noted, noted, begun", "begun, carried out, begun"]
 """At which points one process after the other dies: all before they answer one request."""
 
@@ -412,6 +412,33 @@ def test_kills_before_an_exchange_is_answered_do_not_undo_it(
         if path.is_dir():
             assert os.listdir(fd) == os.listdir(path)
         os.close(fd)
+
+
+@pytest.mark.parametrize("deaths", ["carried out", "carried out, begun", "noted, begun"])
+@pytest.mark.parametrize("handles", [1, 2])
+def test_kills_before_a_close_is_answered_do_not_close_twice(
+    dies: tuple[Mounted, Deaths], handles: int, deaths: str
+) -> None:
+    student, killer = dies
+    student.write("own.txt", b"mine")
+    path = student.path("own.txt")
+    os.statvfs(student.root)
+    opened = [os.open(path, os.O_RDWR) for _ in range(handles)]
+    killer.follow(deaths)
+    os.close(opened.pop())
+    os.statvfs(student.root)
+    assert killer.have_all_been()
+    if student.process:
+        student.kill()
+    student.start()
+    for fd in opened:
+        assert student.busy("own.txt") == ["own.txt"]
+        os.close(fd)
+    os.statvfs(student.root)
+    assert student.busy("own.txt") == []
+    with open(path, "r+b"):
+        os.rename(path, student.path("other.txt"))
+        assert student.busy("other.txt") == ["other.txt"]
 
 
 @pytest.mark.parametrize("deaths", ["noted", "noted, begun"])
