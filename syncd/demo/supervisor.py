@@ -26,7 +26,7 @@ def why_no_hub() -> str | None:
     if not (Path(sys.executable).parent / "configurable-http-proxy").exists():
         missing.append("configurable-http-proxy")
     if missing:
-        return f"{' and '.join(missing)} missing; to have it: {sys.executable} -m pip install 'synced-folders[demo]'"
+        return f"not installed: {', '.join(missing)}; `make demo` in a checkout installs all of it"
     return None
 
 

@@ -65,4 +65,4 @@ def test_without_accounts_people_have_folders_and_ctrl_c_ends_it(tmp_path: Path)
 def test_why_there_is_no_hub_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_no_hub() is None
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert "configurable-http-proxy missing; to have it: " in str(why_no_hub())
+    assert "not installed: configurable-http-proxy; `make demo`" in str(why_no_hub())
