@@ -11,9 +11,10 @@ demo:
 	@.ci/prepare $(if $(findstring --classic,$(ARGS)),classic,demo)
 	@$(PY) -m syncd demo $(if $(COURSE),--course "$(COURSE)") $(ARGS)
 
+# Two at a time, file by file: most tests wait for processes, mounts and browsers most of the time.
 test:
 	@.ci/prepare test
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-hub:
 	@.ci/prepare test

@@ -110,7 +110,7 @@ asyncio.run(run())
 @pytest.mark.root
 async def test_kernel_says_who_reports(server: GitServer, instructor: Instructor, tmp_path: Path) -> None:
     await instructor.push({"a": b"1"})
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     async with node(settings(tmp_path, server.url("course"))) as running:
         await running.client.report(REPORT)
