@@ -63,8 +63,13 @@ def folding_of(folder: Path, remembered: Path) -> Folding:
 
 
 def _tried(folder: Path) -> Folding | None:
-    name = f"{ASIDE}new-{secrets.token_hex(8)}-é"  # what a crash leaves of it is removed as any aside
+    probe = f"{ASIDE}probe-"
     try:
+        with os.scandir(folder) as entries:  # what a crash left of an earlier try, which is not remembered then
+            left = [entry.path for entry in entries if entry.name.startswith(probe)]
+        for path in left:
+            os.unlink(path)
+        name = f"{probe}{secrets.token_hex(8)}-é"
         (folder / name).touch(exist_ok=False)
     except OSError:
         return None
@@ -74,7 +79,9 @@ def _tried(folder: Path) -> Folding | None:
             out |= Folding.CASE
         if (folder / unicodedata.normalize("NFD", name)).exists():
             out |= Folding.FORM
-        return out
     finally:
-        with suppress(OSError):
+        try:
             (folder / name).unlink()
+        except OSError:
+            return None  # tried again at the next opening, which removes it
+    return out
