@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,21 @@ def _missing() -> dict[str, str | None]:
 
 
 MISSING = _missing()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Short paths for a worker's folders: a socket's address has 108 bytes, and nobody else may enter pytest's own."""
+    if hasattr(config, "workerinput"):
+        config.option.basetemp = tempfile.mkdtemp(prefix="t-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What a worker made goes with it; what a failed test left mounted stays."""
+    if not hasattr(config, "workerinput"):
+        return
+    folder, table = config.option.basetemp, Path("/proc/self/mountinfo")
+    if not table.exists() or folder not in table.read_text():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
