@@ -27,6 +27,7 @@ REGIONS = ("HIDDEN TESTS", "MARK SCHEME")
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", *(f"{edge} {name}" for edge in ("BEGIN", "END") for name in REGIONS))
 """What no content for students may hold any more."""
 
+_marks = re.compile(rf"(BEGIN|END) (SOLUTION|{'|'.join(REGIONS)})")
 _otter_begin = re.compile(r"\s*# BEGIN SOLUTION( NO PROMPT)?")
 _target = r"[\w.]+(?:\[[^\]#=]*\])*"
 _otter_assignment = re.compile(rf"(\s*{_target}(?:\s*,\s*{_target})*\s*=)(?!=).*# ?SOLUTION")
@@ -64,12 +65,30 @@ def otter_prompt(language: str) -> str:
 
 def strip_lines(lines: Sequence[str], kind: Kind) -> list[str]:
     """The lines without solutions and hidden tests; the same lines where there are none.  CannotStrip."""
+    _check(lines)
     out = _without_solutions(lines, kind)
     for name in REGIONS:
         out = _without_region(out, name)
     if kind.language == _TEXT:
         return out
     return _without_marked(out, kind)
+
+
+def _check(lines: Sequence[str]) -> None:
+    """Marks must fit together over all kinds: one kind's END would else end what another's END should."""
+    begun: list[str] = []
+    for line in lines:
+        for edge, name in _marks.findall(line):
+            if edge == "BEGIN":
+                if name in begun:
+                    raise CannotStrip(f"has a BEGIN {name} within another")
+                begun.append(name)
+            elif name not in begun:
+                raise CannotStrip(f"has an END {name} without a BEGIN {name}")
+            elif begun.pop() != name:
+                raise CannotStrip(f"has an END {name} within a part of another kind")
+    if begun:
+        raise CannotStrip(f"has a BEGIN {begun[-1]} without an END {begun[-1]}")
 
 
 def _without_solutions(lines: Sequence[str], kind: Kind) -> list[str]:
@@ -93,18 +112,12 @@ def _without(lines: Sequence[str], name: str, stub: Callable[[str], list[str]]) 
     inside = False
     for line in lines:
         if begin in line:
-            if inside:
-                raise CannotStrip(f"has a {begin} within another")
             out += stub(line)
             inside = end not in line.partition(begin)[2]
         elif end in line:
-            if not inside:
-                raise CannotStrip(f"has an {end} without a {begin}")
             inside = False
         elif not inside:
             out.append(line)
-    if inside:
-        raise CannotStrip(f"has a {begin} without an {end}")
     return out
 
 

@@ -137,6 +137,8 @@ def test_what_holds_nothing_for_staff_keeps_every_byte(path: str, content: bytes
         ("x.py", b"x = 1\n### END SOLUTION\n"),
         ("x.py", b"### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION\n"),
         ("x.py", b"### BEGIN HIDDEN TESTS\n### BEGIN SOLUTION\n### END HIDDEN TESTS\n"),
+        ("x.py", b"### BEGIN SOLUTION\n### BEGIN HIDDEN TESTS\n### END SOLUTION\nassert hidden\n"),
+        ("x.py", b"### BEGIN SOLUTION\n### END HIDDEN TESTS\n### END SOLUTION\n"),
         ("x.ipynb", b'{"cells": [{"source": "### BEGIN SOLUTION'),
         ("x.ipynb", notebook(raw("# BEGIN SOLUTION"), code("x"))),
         ("x.ipynb", notebook(raw("# END TESTS"))),
