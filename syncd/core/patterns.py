@@ -5,7 +5,7 @@ above, and nothing below an excluded folder comes back.  One pattern is `pathspe
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 
 from pathspec import GitIgnoreSpec
@@ -33,11 +33,10 @@ def _spec(text: str) -> GitIgnoreSpec | None:
 
 
 class Patterns:
-    """Whether paths are named by patterns.  `first` count before (that is: weaker than) all files of patterns."""
+    """Whether paths are named by patterns."""
 
-    def __init__(self, lines: Lines, first: Iterable[str] = ()) -> None:
+    def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._first = _spec("\n".join(first))
         self._specs: dict[str, GitIgnoreSpec | None] = {}
         self._folders: dict[str, bool] = {"": False}
 
@@ -65,7 +64,7 @@ class Patterns:
                 said = spec.check_file(shown[len(at) + 1 if at else 0 :]).include
                 if said is not None:
                     return said
-        return bool(self._first is not None and self._first.check_file(shown).include)
+        return False
 
     def _spec_of(self, folder: str) -> GitIgnoreSpec | None:
         if folder not in self._specs:

@@ -1,8 +1,7 @@
 """Which paths are for staff, and never for the branch that students follow.
 
 Always: what lies in a folder `private` (in any case, at any depth), files `*.solution.*`, and `.syncstaff`
-itself.  Besides: the patterns of the course, in `.syncstaff` files with gitignore's syntax and in the
-folder's settings.
+itself.  Besides: the patterns of the course, in `.syncstaff` files with gitignore's syntax.
 """
 
 import re
@@ -42,9 +41,9 @@ def is_allowed(allowed: Iterable[Allowed], path: RelPath, guard: str) -> bool:
 class Staff:
     """The rule for one state of a course."""
 
-    def __init__(self, lines: Lines, patterns: Iterable[str] = (), allowed: Collection[Allowed] = ()) -> None:
-        """`lines` gives the text of the `.syncstaff` in a folder; `patterns` are those of the settings."""
-        self._patterns = Patterns(lines, patterns)
+    def __init__(self, lines: Lines, allowed: Collection[Allowed] = ()) -> None:
+        """`lines` gives the text of the `.syncstaff` in a folder."""
+        self._patterns = Patterns(lines)
         self._allowed = tuple(each for each in allowed if each.guard == "staff")
 
     def is_staff(self, path: RelPath) -> bool:

@@ -5,7 +5,7 @@ All else keeps its blobs.  The work goes with what differs from the last project
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,8 @@ from syncd.git.trees import Item, item_of
 from syncd.guards.solutions import CannotStrip, strip
 from syncd.publisher.state_file import write_private
 
-_VERSION = 2
+_VERSION = 3
 """Another one after each change of what is taken out: then nothing of before counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What of a folder's settings bears on what students may have."""
-
-    patterns: tuple[str, ...] = ()
-    """Staff's files besides those that `.syncstaff` names, in gitignore's syntax."""
-    allowed: tuple[Allowed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +32,16 @@ class Projected:
     """Files that hold marks which can't be followed, and why, in a sentence; staff's files are not named."""
 
 
-def project(history: History, commit: CommitId, rules: Rules, last: Projected | None = None) -> Projected:
+def project(
+    history: History, commit: CommitId, allowed: Sequence[Allowed] = (), last: Projected | None = None
+) -> Projected:
     """The students' tree of a commit, stored in the history.  `last` only spares work."""
-    return project_tree(history, history.tree_id(commit), rules, last)
+    return project_tree(history, history.tree_id(commit), allowed, last)
 
 
-def project_tree(history: History, source: bytes | None, rules: Rules, last: Projected | None = None) -> Projected:
+def project_tree(
+    history: History, source: bytes | None, allowed: Sequence[Allowed] = (), last: Projected | None = None
+) -> Projected:
     """The same for a tree that need not be any commit's (a choice of paths, say)."""
     staff_files: dict[str, str] = {}
 
@@ -55,8 +50,8 @@ def project_tree(history: History, source: bytes | None, rules: Rules, last: Pro
             staff_files[folder] = _text_at(history, source, folder)
         return staff_files[folder]
 
-    staff = Staff(lines, rules.patterns, rules.allowed)
-    key = _key(rules)
+    staff = Staff(lines, allowed)
+    key = _key(allowed)
     same_rules = last is not None and last.rules == key and not _staff_files_differ(history, last.source, source)
     before = last if same_rules and last is not None else Projected(None, key, None)
     edits: dict[RelPath, Item | None] = {}
@@ -67,7 +62,7 @@ def project_tree(history: History, source: bytes | None, rules: Rules, last: Pro
             item = None if now is None or staff.is_staff(path) else now
             edits[path] = item
             entry = item.entry if item is not None else None
-            if entry is None or entry.is_link or is_allowed(rules.allowed, path, "solution"):
+            if entry is None or entry.is_link or is_allowed(allowed, path, "solution"):
                 continue
             try:
                 edits[path] = item_of(_stripped(history, path, entry))
@@ -89,9 +84,9 @@ class Projection:
         ):
             self.last = None
 
-    def of(self, commit: CommitId, rules: Rules) -> bytes | None:
+    def of(self, commit: CommitId, allowed: Sequence[Allowed]) -> bytes | None:
         """The students' tree of a commit."""
-        done = project(self._history, commit, rules, self.last)
+        done = project(self._history, commit, allowed, self.last)
         if done != self.last:
             self.last = done
             save(self._file, done)
@@ -120,8 +115,8 @@ def _staff_files_differ(history: History, old: bytes | None, new: bytes | None) 
     return any(path.rpartition("/")[2] == STAFF_FILE for path, _, _ in history.differences(old, new))
 
 
-def _key(rules: Rules) -> str:
-    told: list[Any] = [_VERSION, rules.patterns, sorted((each.guard, each.path) for each in rules.allowed)]
+def _key(allowed: Sequence[Allowed]) -> str:
+    told: list[Any] = [_VERSION, sorted((each.guard, each.path) for each in allowed)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -21,7 +21,7 @@ from syncd.git.remote import Behind, Remote
 from syncd.publisher.conversation import Paces
 from syncd.publisher.planned_time import in_words, local, planned_time
 from syncd.publisher.plans import Kind, Plan, Plans, as_text, new_id, shown
-from syncd.publisher.projection import Projection, Rules
+from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, asking
 from syncd.publisher.students_line import Differences, StudentsLine
@@ -240,7 +240,7 @@ class StudentsSync:
     # the work
 
     def _project(self, commit: CommitId) -> bytes | None:
-        return self._projection.of(commit, Rules(allowed=self._folder.allowed))
+        return self._projection.of(commit, self._folder.allowed)
 
     def _line_of(self) -> StudentsLine | None:
         if self._students is not None and self._line is None:

@@ -12,7 +12,7 @@ from syncd.core.entry import BlobId, CommitId, Entry, Mode, RelPath
 from syncd.core.staff import Allowed
 from syncd.git.commits import Author, History
 from syncd.git.trees import Item, item_of
-from syncd.publisher.projection import Projected, Projection, Rules, load, project
+from syncd.publisher.projection import Projected, Projection, load, project
 
 BY = Author("Ann", "a@example.org")
 
@@ -54,7 +54,7 @@ def test_staff_is_out_solutions_are_replaced_and_all_else_is_the_same(history: H
             "allowed.py": SECRET,
         },
     )
-    done = project(history, made, Rules(allowed=(Allowed(RelPath("allowed.py"), "solution"),)))
+    done = project(history, made, (Allowed(RelPath("allowed.py"), "solution"),))
     files = shown(history, done)
     assert sources(files.pop("lab.ipynb")) == ["..."]
     assert files == {"lab.py": STUB, "data.csv": b"1,2\n", "allowed.py": SECRET}
@@ -70,38 +70,39 @@ def test_links_submodules_modes_and_strange_names_stay_as_they_are(history: Hist
         RelPath("strange\udcff"): item_of(Entry(blob, Mode.FILE)),
     }
     made = history.commit([], history.edited(None, edits), BY, "x")
-    assert project(history, made, Rules()).tree == history.tree_id(made)
+    assert project(history, made).tree == history.tree_id(made)
 
 
 def test_a_second_projection_reads_only_what_changed(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     first = commit(history, {f"d{n}/{m}.py": SECRET + b"%d %d" % (n, m) for n in range(20) for m in range(20)})
-    done = project(history, first, Rules())
+    done = project(history, first)
     second = commit(history, {"d3/4.py": SECRET, "private/new": b"SECRET"}, first)
     read: list[BlobId] = []
     real = history.read
     monkeypatch.setattr(history, "read", lambda blob: read.append(blob) or real(blob))
-    again = project(history, second, Rules(), done)
+    again = project(history, second, (), done)
     assert len(read) == 1
     monkeypatch.undo()
-    assert again == project(history, second, Rules())
+    assert again == project(history, second)
 
 
 def test_other_rules_or_another_file_of_patterns_begin_anew(history: History) -> None:
-    first = commit(history, {"a.py": b"1", "b.py": b"2", "broken.py": b"### BEGIN SOLUTION\n"})
-    done = project(history, first, Rules())
-    assert shown(history, project(history, first, Rules(patterns=("a.py",)), done)) == {"b.py": b"2"}
+    first = commit(history, {"a.py": b"1", "b.py": b"2", "private/c": b"3", "broken.py": b"### BEGIN SOLUTION\n"})
+    done = project(history, first)
+    allowed = (Allowed(RelPath("private"), "staff"),)
+    assert shown(history, project(history, first, allowed, done)) == {"a.py": b"1", "b.py": b"2", "private/c": b"3"}
     second = commit(history, {".syncstaff": b"b.py\n", "broken.py": None}, first)
-    last = project(history, second, Rules(), done)
+    last = project(history, second, (), done)
     assert shown(history, last) == {"a.py": b"1"} and not last.left_out
 
 
 def test_a_projection_outlives_a_restart_and_a_damaged_note(history: History, tmp_path: Path) -> None:
     note = tmp_path / "projection.json"
     made = commit(history, {"lab.py": SECRET})
-    tree = Projection(history, note).of(made, Rules())
+    tree = Projection(history, note).of(made, ())
     assert (kept := load(note)) is not None and kept.tree == tree
     note.write_text("{")
-    assert Projection(history, note).of(made, Rules()) == tree
+    assert Projection(history, note).of(made, ()) == tree
 
 
 _paths = st.sampled_from(
@@ -117,13 +118,13 @@ _contents = st.sampled_from(
 def test_nothing_of_staffs_is_reachable_from_the_students_branch(
     history: History, saves: list[dict[str, bytes | None]]
 ) -> None:
-    rules, head, line, last = Rules(patterns=("keys/",)), None, None, None
+    head, line, last = None, None, None
     for save in saves:
         named = {path: (b"SECRET" if path.startswith(("private/", "keys/")) else what) for path, what in save.items()}
         named[".syncstaff"] = b"keys/\n"
         head = commit(history, {path: what for path, what in named.items() if not _clash(path, named)}, head)
-        done = project(history, head, rules, last)
-        assert done == project(history, head, rules)
+        done = project(history, head, (), last)
+        assert done == project(history, head)
         last = done
         line = history.commit([line] if line else [], done.tree, BY, "for students")
     assert line is not None
