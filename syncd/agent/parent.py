@@ -29,7 +29,8 @@ from syncd.log_fields import about
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
 _FIRST_AGAIN_S, _LONGEST_AGAIN_S, _SETTLED_S = 0.02, 30.0, 60.0
-_LONGEST_HANG_S = 1.0
+_LONGEST_HANG_S = _LONGEST_ASKED_S = 1.0
+"""Callers of a mount whose agent died wait so long at most, and so does whoever has just asked for the agent."""
 """Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that."""
 _LOOK_S = 5.0
 _LONGEST_WAIT_S = 30.0
@@ -249,8 +250,10 @@ class Parent:
                 self._agents.pop(agent.who.uid, None)
             return
         agent.pause_s = _FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
-        agent.again_at = time.monotonic() + agent.pause_s
-        if agent.pause_s > _LONGEST_HANG_S:
+        is_asked_for = any(asker.uid == agent.who.uid for asker in self._askers)
+        pause_s = min(agent.pause_s, _LONGEST_ASKED_S) if is_asked_for else agent.pause_s
+        agent.again_at = time.monotonic() + pause_s
+        if pause_s > _LONGEST_HANG_S:
             agent.kept.close()
         about(_log, user=agent.who.name).warning(
             "the agent of %s died (%s) and is started again", agent.who.name, status
