@@ -99,6 +99,7 @@ class File:
         "orphan",
         "parent",
         "real",
+        "replaced",
         "restored",
         "shared",
         "writers",
@@ -134,6 +135,9 @@ class File:
         """The upper file that took its name when its attributes were changed while its handles could not change."""
         self.gone = False
         """Whether no name leads to it any more."""
+        self.replaced = False
+        """Whether an update gave its name to another file.  Until the kernel has heard of it, people still come here by
+        that name, and must be sent to the other one: what they write here would be lost."""
         self.orphan = False
         """Whether a hidden link keeps the content of a file that is gone, for a successor."""
         self.last: os.stat_result | None = None

@@ -185,6 +185,11 @@ class Nodes:
             node.gone = True
         self.renamed(node)
 
+    def replace(self, node: File, parent: Folder, name: bytes) -> None:
+        """An update gives one of a file's names to another file, or to none."""
+        self.unname(node, parent, name)
+        node.replaced = node.gone
+
     def forget(self, ino: int, count: int) -> File | None:
         """The kernel lets go of some look-ups; returns a file that nobody holds any more."""
         node = self.by_ino.get(ino)

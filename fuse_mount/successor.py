@@ -133,6 +133,7 @@ def _file(overlay: Overlay, held: Held, ino: int, record: HeldFile) -> None:
             parent.children.setdefault(name, node)
             break
     node.restored = True
+    node.replaced = node.gone and not record.gone
     node.opens, node.writers, node.shared = record.opens, record.writers, record.shared
     node.io, node.backing = record.io, record.backing
     nodes.by_ino[ino] = node

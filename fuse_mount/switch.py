@@ -290,7 +290,7 @@ def _unbind_name(overlay: Overlay, folder: Folder, name: bytes, stale: Stale) ->
         if folder.upper and not folder.gone:
             overlay.upper.touch(folder.path())
     if isinstance(node, File) and (node.low is not None or not _is_real(overlay, node, folder.path_of(name))):
-        overlay.nodes.unname(node, folder, name)
+        overlay.nodes.replace(node, folder, name)
     elif isinstance(node, Folder):
         drop_folder(overlay, node)
     return None

@@ -196,7 +196,7 @@ class Updating:
         if isinstance(node, File) and node.low is None and folder is not None:
             keep_for_holders(self.overlay, node, folder, name)
             self.overlay.upper.unlink(path)
-            self.overlay.nodes.unname(node, folder, name)
+            self.overlay.nodes.replace(node, folder, name)
             self.out.changed.add(folder.path())
         elif isinstance(node, Folder) and node.upper and not self._has_files(node):
             self._drop_empty(node)
@@ -244,7 +244,7 @@ class Updating:
                 keep_for_holders(self.overlay, node, folder, name)
                 if found is not None:
                     self.overlay.upper.dress_like(staged, found, step.mode)
-            self.overlay.nodes.unname(node, folder, name)
+            self.overlay.nodes.replace(node, folder, name)
         self.overlay.upper.place(staged, at)
         self.out.changed.add(folder.path())
 

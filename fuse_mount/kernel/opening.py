@@ -67,6 +67,8 @@ class Opening:
 
     def open(self, node: File, flags: int, caller: int = 0) -> bytes:
         """Open, and answer the kernel."""
+        if node.gone and (node.replaced or (node.low is None and node.fd < 0)):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         handle = node.ino
         writing = flags & _ACCMODE != _READ_ONLY
         if node.low is not None and node.io == PASSTHROUGH and (writing or flags & os.O_TRUNC):

@@ -1,5 +1,6 @@
 """Requests of the kernel, translated into the overlay's methods and back."""
 
+import errno
 import os
 import stat
 import time
@@ -18,7 +19,7 @@ from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.rename import rename
 from fuse_mount.syscalls import Rename
 
-_MODE, _UID, _GID, _SIZE = int(Set.MODE), int(Set.UID), int(Set.GID), int(Set.SIZE)
+_MODE, _UID, _GID, _SIZE, _HANDLE = int(Set.MODE), int(Set.UID), int(Set.GID), int(Set.SIZE), int(Set.FH)
 _ATIME, _MTIME, _ATIME_NOW, _MTIME_NOW = int(Set.ATIME), int(Set.MTIME), int(Set.ATIME_NOW), int(Set.MTIME_NOW)
 _KILL_SUIDGID = int(Set.KILL_SUIDGID)
 
@@ -189,6 +190,8 @@ class KernelOperations:
             mtime_ns=(now if valid & _MTIME_NOW else mtime) if valid & _MTIME else None,
             drop_setid=bool(valid & _KILL_SUIDGID),
         )
+        if isinstance(node, File) and node.replaced and not (valid & _HANDLE or (node.opens and new.size is None)):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))  # by its former name: that leads elsewhere now
         content.set_attr(self.overlay, node, new)
         if valid & _MODE and mode & (stat.S_ISUID | stat.S_ISGID) and isinstance(node, File):
             self.opening.distrust(node)

@@ -101,6 +101,7 @@ class Set(IntFlag):
     SIZE = 1 << 3
     ATIME = 1 << 4
     MTIME = 1 << 5
+    FH = 1 << 6
     ATIME_NOW = 1 << 7
     MTIME_NOW = 1 << 8
     KILL_SUIDGID = 1 << 11

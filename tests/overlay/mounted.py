@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 import traceback
 from collections.abc import Mapping
@@ -63,6 +64,17 @@ class Mounted:
         match order:
             case "switch":
                 return [step.path for step in view.apply(Update(self._snapshot(more[0]), self._steps(view, more[1])))]
+            case "switch while":
+                told = view.engine.tell  # type: ignore[union-attr]
+
+                def late(stale: Any) -> None:
+                    subprocess.run(["sh", "-c", more[2]], cwd=self.root, check=False)
+                    told(stale)
+
+                view.engine.tell = late  # type: ignore[union-attr, method-assign]
+                refused = self._obey(view, "switch", *more[:2])
+                view.engine.tell = told  # type: ignore[union-attr, method-assign]
+                return refused
             case "observe":
                 return sorted(view.observe())
             case "busy":
@@ -107,6 +119,12 @@ class Mounted:
     def switch(self, files: Mapping[str, Any], **steps: Any) -> list[str]:
         """Switch to a commit of these files; the paths of the steps that were refused."""
         said = self.ask("switch", self.store.commit(files).commit, steps)
+        assert isinstance(said, list)
+        return said
+
+    def switch_while(self, script: str, files: Mapping[str, Any], **steps: Any) -> list[str]:
+        """The same, with a shell in the folder at work between the switch and the kernel's hearing of it."""
+        said = self.ask("switch while", self.store.commit(files).commit, steps, script)
         assert isinstance(said, list)
         return said
 

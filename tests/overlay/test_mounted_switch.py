@@ -46,6 +46,52 @@ def test_open_handles_and_mappings_keep_the_old_bytes(student: Mounted, size: in
     assert student.read("f") == new and not student.path("gone").exists()
 
 
+@kernel_only
+@pytest.mark.parametrize("holder", ["nobody", "somebody"])
+@pytest.mark.parametrize(
+    ("script", "kept"),
+    [
+        ("echo late >> f; echo later >> f", b"mine\nand theirs\nlate\nlater\n"),
+        ("exec 3<> f; echo late >&3", b"late\nand theirs\n"),
+        (": > f", b""),
+        ("truncate -s 4 f", b"mine"),
+    ],
+)
+def test_what_is_written_before_the_kernel_hears_of_a_switch_is_in_the_new_file(
+    student: Mounted, script: str, kept: bytes, holder: str
+) -> None:
+    student.switch({"f": b"base\n"})
+    student.write("f", b"mine\n")
+    with open(student.path("f") if holder == "somebody" else os.devnull, "rb") as held:
+        assert student.switch_while(script, {"f": b"theirs\n"}, write={"f": "mine\nand theirs\n"}) == []
+        assert student.read("f") == kept
+        if holder == "somebody":
+            assert held.read() == b"mine\n"
+    subprocess.run(["sh", "-c", "echo after >> f"], cwd=student.root, check=True)
+    assert student.read("f") == kept + b"after\n"
+
+
+@kernel_only
+@pytest.mark.parametrize("size", [10, 400_000])
+def test_what_is_added_to_the_course_s_file_before_the_kernel_hears_of_a_switch_is_in_the_new_one(
+    student: Mounted, size: int
+) -> None:
+    student.switch({"f": b"o" * size})
+    with open(student.path("f"), "rb") as held:
+        assert student.switch_while("echo late >> f; head -c 1 f > seen", {"f": b"n" * size}) == []
+        assert student.read("f") == b"n" * size + b"late\n" and student.read("seen") == b"n"
+        assert held.read() == b"o" * size
+
+
+@kernel_only
+def test_rights_given_before_the_kernel_hears_of_a_switch_are_those_of_the_new_file(student: Mounted) -> None:
+    student.switch({"f": b"base\n"})
+    student.write("f", b"mine\n")
+    assert student.switch_while("chmod 600 f; touch -d @5 f", {"f": b"theirs\n"}, write={"f": "both\n"}) == []
+    found = os.stat(student.path("f"))
+    assert (found.st_mode & 0o777, int(found.st_mtime)) == (0o600, 5)
+
+
 def test_the_path_engine_may_mix_old_and_new_while_a_handle_is_open(student: Mounted, engine: str) -> None:
     """The limit of libfuse's path interface, and that it ends with the handle."""
     student.switch({"f": b"old"})
