@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 _LONGEST = 4096
 _FIRST_AGAIN_S, _LONGEST_AGAIN_S, _SETTLED_S = 0.02, 30.0, 60.0
 _LONGEST_HANG_S = _LONGEST_ASKED_S = 1.0
-"""Callers of a mount whose agent died wait so long at most, and so does whoever has just asked for the agent."""
-"""Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that."""
+"""Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that; and who
+has just asked for the agent itself waits no longer for its next start."""
 _LOOK_S = 5.0
 _LONGEST_WAIT_S = 30.0
 
