@@ -17,8 +17,9 @@ from fuse_mount.inode import File, Folder
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.keeper import kept_for, let_go
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount, is_dead, is_mounted, unavailable
+from fuse_mount.kernel.mount import MountOptions, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
+from fuse_mount.mount_point import prepare, shut
 from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
@@ -123,7 +124,7 @@ class OverlayView:
             if self._taken is not None:
                 self._mount()
             elif self.base is not None and not self._stands_in:
-                _prepare_point(self.root)
+                prepare(self.root, known=True)
                 self._mount()
         except BaseException:
             self.close()
@@ -197,7 +198,7 @@ class OverlayView:
     def apply(self, update: Update) -> Sequence[Step]:
         """Switch to the update's commit; return the steps refused.  OSError while staging: nothing has changed."""
         if self._engine is None:
-            _prepare_point(self.root)
+            prepare(self.root, known=self.base is not None)
         planned_on = self.base
         self._finish_interrupted()
         between = update.between if self.base == planned_on else None
@@ -282,7 +283,8 @@ class OverlayView:
     def _mount(self) -> None:
         """Mount at an empty folder."""
         try:
-            self._engine = self._started()
+            with shut(self.root) if self._taken is None else contextlib.nullcontext():
+                self._engine = self._started()
             if isinstance(self._engine, KernelEngine) and not self._stands_in:
                 self._engine.keep_for_successor(self._state, self.stand_in, self._doors())
         except OSError as error:
@@ -305,19 +307,3 @@ class OverlayView:
             return MfusepyEngine(self._overlay, self.root)
         taken, self._taken = self._taken, None
         return KernelEngine(self._overlay, self.root, MountOptions(allow_other=os.geteuid() == 0), taken)
-
-
-def _prepare_point(root: Path) -> None:
-    """An empty folder to mount on.  A mount that nobody serves any more is taken away."""
-    if is_dead(root):
-        close_mount(root)
-    elif is_mounted(root):
-        raise NeedsUser(f"Something is mounted at {root} already; unmount it, or choose another folder.")
-    try:
-        root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if any(root.iterdir()):
-            raise NeedsUser(f"The folder {root} is not empty; move what is in it elsewhere, or choose another folder.")
-    except FileExistsError as error:
-        raise NeedsUser(f"{root} is a file; move it elsewhere, or choose another folder.") from error
-    except PermissionError as error:
-        raise NeedsUser(f"The folder {root} can't be made or read by this account; choose another folder.") from error

@@ -66,6 +66,9 @@ def _by_fusermount(point: Path, options: MountOptions) -> int:
     if options.allow_other:
         words += ",allow_other"
     words += "".join(f",{word}" for word, flag in _WORDS.items() if flag in options.flags)
+    if os.geteuid() != 0:
+        with contextlib.suppress(OSError):
+            point.chmod(0o755)  # it mounts for others only where they may write
     with ours:
         with theirs:
             done = subprocess.run(
