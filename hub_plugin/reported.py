@@ -62,6 +62,7 @@ class Everywhere:
 
     async def look(self) -> Look:
         """The node of this machine is asked; what was reported is here already."""
+        self._forget_the_old()
         local = await self._node.look() if self._node is not None else Look({}, time.time())
         if not self._views and not self._nodes:
             self.last = local
@@ -80,16 +81,25 @@ class Everywhere:
         if self._node is not None:
             await self._node.close()
 
-    def _merged(self, local: Mapping[str, object]) -> Mapping[str, object]:
+    def _forget_the_old(self) -> None:
+        """What was not reported again for a day; the oldest reports stand first."""
         edge = time.time() - _KEPT_S
-        documents = [local, *(said for at, said in self._nodes.values() if at > edge)]
+        while self._views and next(iter(self._views.values()))["updated_at"] < edge:
+            self._views.popitem(last=False)
+            self._changed = True
+        while self._nodes and next(iter(self._nodes.values()))[0] < edge:
+            self._nodes.popitem(last=False)
+            self._changed = True
+
+    def _merged(self, local: Mapping[str, object]) -> Mapping[str, object]:
+        documents = [local, *(said for _, said in self._nodes.values())]
         courses: dict[object, object] = {}
         views: list[object] = []
         for document in documents:
             for course in _items(document.get("courses")):
                 courses.setdefault(course.get("name"), course)
             views += _items(document.get("views"))
-        views += [view for view in self._views.values() if view["updated_at"] > edge]
+        views += self._views.values()
         # A course that no node tells of is known by what most show: no single student says what is the newest.
         shown: dict[str, Counter[str]] = {}
         for view in self._views.values():

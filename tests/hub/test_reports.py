@@ -1,5 +1,9 @@
 """Agents and nodes elsewhere report over the API, each of what is theirs only."""
 
+import time
+from typing import Any
+
+import pytest
 from playing import PREFIX, Service
 
 from hub_plugin.reported import Everywhere
@@ -38,6 +42,26 @@ async def test_no_single_student_says_what_the_newest_version_is() -> None:
         everywhere.view(user, "ds8", {"commit": commit * 40})
     document = (await everywhere.look()).document
     assert document is not None and document["courses"] == [{"name": "ds8", "state": "up_to_date", "commit": "a" * 40}]
+
+
+async def test_who_has_not_reported_for_a_day_is_shown_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    everywhere, now = Everywhere(None), time.time()
+    everywhere.view("ada", "old", {"commit": "a" * 40})
+    everywhere.view("ben", "ds8", {"commit": "b" * 40})
+    everywhere.node("node-b", {"courses": [{"name": "theirs"}]})
+    monkeypatch.setattr(time, "time", lambda: now + 80_000)
+    everywhere.view("ben", "ds8", {"commit": "b" * 40})
+    assert await shown_of(everywhere) == ({"old", "ds8", "theirs"}, ["ada", "ben"])
+    monkeypatch.setattr(time, "time", lambda: now + 90_000)  # nobody has reported since
+    assert await shown_of(everywhere) == ({"ds8"}, ["ben"])
+    monkeypatch.setattr(time, "time", lambda: now + 180_000)
+    assert await shown_of(everywhere) == (set(), [])
+
+
+async def shown_of(everywhere: Everywhere) -> tuple[set[str], list[str]]:
+    document: Any = (await everywhere.look()).document
+    courses, views = document.get("courses", []), document.get("views", [])
+    return {course["name"] for course in courses}, sorted(view["user"] for view in views)
 
 
 async def test_every_address_of_the_api_is_described(service: Service) -> None:
