@@ -1,4 +1,4 @@
-"""Telling the other replicas of the service: a webhook came, a page hears its stream.  By Redis where several are.
+"""Telling the other replicas of the service: a webhook came, an agent reported.  By Redis where several are.
 
 Without Redis, or while it is away, a replica acts alone: everything it was told itself it does, and what it was not
 told of comes with the node's next look.
@@ -86,7 +86,7 @@ class Events:
                 said = await heard.get_message(ignore_subscribe_messages=True, timeout=30)
                 self._away = False
                 if said is not None:
-                    with suppress(ValueError, TypeError):
+                    with suppress(ValueError, TypeError, NeedsUser):
                         who, kind, value = json.loads(said["data"])
                         if who != self._me:
                             self._handle(str(kind), str(value))

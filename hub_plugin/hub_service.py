@@ -136,6 +136,9 @@ def make_hub_app(
     )
     app[context_key] = context
     events.on("heard", context.heard)
+    if everywhere is not None:
+        events.on("view", everywhere.hear_view)
+        events.on("node", everywhere.hear_node)
     app.cleanup_ctx.append(_living)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_end_streams)

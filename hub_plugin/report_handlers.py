@@ -33,7 +33,7 @@ async def _view(request: web.Request) -> web.Response:
     if course is None or role_in(visitor, course) < Role.STUDENT:
         return web.json_response({"error": words.NOT_IN_COURSE}, status=403)
     # Whose folder it is says the token, whatever the report says.
-    context.everywhere.view(context.account(visitor.name), course.name, said)
+    await context.events.tell("view", json.dumps([context.account(visitor.name), course.name, said]))
     return web.json_response({})
 
 
@@ -48,7 +48,7 @@ async def _node(request: web.Request) -> web.Response:
         return web.json_response({"error": words.NO_NODE_SERVICE}, status=403)
     if not context.reports.allows(f"node {name}"):
         return web.json_response({"error": words.TOO_MANY}, status=429, headers={"Retry-After": "30"})
-    context.everywhere.node(name, await _json(request, _LARGEST_NODE))
+    await context.events.tell("node", json.dumps([name, await _json(request, _LARGEST_NODE)]))
     return web.json_response({})
 
 

@@ -4,6 +4,7 @@ Where agents have no node of this machine (pods), each reports with its server's
 another machine reports with the token of its service, of all its students.
 """
 
+import json
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
@@ -59,6 +60,16 @@ class Everywhere:
         while len(self._nodes) > _MOST_NODES:
             self._nodes.popitem(last=False)
         self._changed = True
+
+    def hear_view(self, told: str) -> None:
+        """A report that came to this replica of the service or to another one."""
+        user, course, said = json.loads(told)
+        self.view(user, course, said)
+
+    def hear_node(self, told: str) -> None:
+        """The same of a node."""
+        name, said = json.loads(told)
+        self.node(name, said)
 
     async def look(self) -> Look:
         """The node of this machine is asked; what was reported is here already."""

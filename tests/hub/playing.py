@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hub_plugin.agents import LocalAgents
 from hub_plugin.courses import Course
 from hub_plugin.database import Database
+from hub_plugin.events import Events
 from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, HubAddress
@@ -49,6 +51,13 @@ class Service:
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with played(tmp_path) as service:
+        yield service
+
+
+@asynccontextmanager
+async def played(folder: Path, events: Events | None = None) -> AsyncIterator[Service]:
+    """One replica of the service, with its state in a folder."""
     asked: list[str] = []
 
     async def user(request: web.Request) -> web.Response:
@@ -64,11 +73,11 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     hub = web.Application()
     hub.router.add_get("/hub/api/user", user)
     hub.router.add_post("/hub/api/oauth2/token", token)
-    async with TestServer(hub) as played:
+    async with TestServer(hub) as api:
         course = Course("ds8", "https://x/o/r", groups=("course-ds8",), staff_groups=("course-ds8-staff",))
         settings = Settings(courses=(course,), node_services=("node-b",))
-        address = HubAddress(str(played.make_url("/hub/api")), "none", PREFIX, "/", "service-x", frozenset({ACCESS}))
-        database = await asyncio.to_thread(Database, f"sqlite:///{tmp_path}/state.sqlite")
+        address = HubAddress(str(api.make_url("/hub/api")), "none", PREFIX, "/", "service-x", frozenset({ACCESS}))
+        database = await asyncio.to_thread(Database, f"sqlite:///{folder}/state.sqlite")
         everywhere = Everywhere(None)
         app = make_hub_app(
             settings,
@@ -76,6 +85,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
             database,
             Watcher(None, everywhere, Board()),
             LocalAgents(AgentSettings((course,), Path("/nowhere"))),
+            events=events,
             everywhere=everywhere,
         )
         async with TestClient(TestServer(app)) as client:

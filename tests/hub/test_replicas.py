@@ -6,15 +6,18 @@ import hmac
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from playing import played
+from redis.asyncio import Redis
 from servers import postgresql, redis
 
 from hub_plugin.agents import LocalAgents
@@ -150,6 +153,37 @@ async def test_a_webhook_that_one_replica_takes_reaches_the_nodes_of_all(folder:
             await database.close()
 
 
+async def test_what_is_reported_to_one_replica_is_shown_by_all(folder: Path) -> None:
+    said = {"course": "ds8", "commit": "c" * 40, "state": "up_to_date"}
+    view = {**said, "user": "zoe", "updated_at": 1.8e9}
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    with redis(folder / "redis") as url:
+        async with (
+            played(folder / "one", Events(url)) as one,
+            played(folder / "other", Events(url)) as other,
+        ):
+            await listening_at(url, 2)
+            assert await one.post("views", "ada-token", said) == 200
+            assert await other.post("nodes", "node-token", {"courses": [], "views": [view]}) == 200
+            for each in (one, other):
+                await until_it_says(each.students, lambda students: set(students) == {"ada", "zoe"})
+
+
+async def listening_at(url: str, replicas: int) -> None:
+    """Until so many replicas hear what is told there."""
+    async with Redis.from_url(url) as asking:
+        await until_it_says(lambda: asking.pubsub_numsub("synced-folders /"), lambda said: said[0][1] == replicas)
+
+
+async def until_it_says(ask: Callable[[], Awaitable[Any]], fits: Callable[[Any], bool]) -> None:
+    for _ in range(1_000):
+        if fits(said := await ask()):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(said)
+
+
 async def test_a_replica_goes_on_alone_while_redis_is_away(folder: Path) -> None:
     heard: list[str] = []
     with redis(folder / "redis") as url:
@@ -157,7 +191,7 @@ async def test_a_replica_goes_on_alone_while_redis_is_away(folder: Path) -> None
         one.on("hint", lambda value: heard.append(f"one {value}"))
         other.on("hint", lambda value: heard.append(f"other {value}"))
         listening = [asyncio.create_task(each.run()) for each in (one, other)]
-        await asyncio.sleep(0.5)
+        await listening_at(url, 2)
         await one.tell("hint", "1")
         await until(lambda: heard == ["one 1", "other 1"])
         assert (await one.first("x", 60), await other.first("x", 60)) == (True, False)
