@@ -30,6 +30,9 @@ class Logged:
     commit: str | None
 
 
+_COLUMNS = [deliveries.c[name] for name in Logged.__dataclass_fields__]
+
+
 class DeliveryLog:
     """The log, over the service's database."""
 
@@ -78,8 +81,7 @@ class DeliveryLog:
 
     async def last(self, course: str | None, most: int) -> tuple[Logged, ...]:
         """The newest ones, of one course or of all."""
-        columns = [deliveries.c[name] for name in Logged.__dataclass_fields__]
-        wanted = select(*columns).order_by(deliveries.c.received_at.desc()).limit(most)
+        wanted = select(*_COLUMNS).order_by(deliveries.c.received_at.desc()).limit(most)
         if course is not None:
             wanted = wanted.where(deliveries.c.course == course)
         rows = await self._database.run(lambda connection: connection.execute(wanted).mappings().all())
@@ -87,7 +89,9 @@ class DeliveryLog:
 
     async def one(self, name: str) -> Logged | None:
         """A delivery by its id."""
-        return next((each for each in await self.last(None, _KEPT) if each.id == name), None)
+        wanted = select(*_COLUMNS).where(deliveries.c.id == name)
+        row = await self._database.run(lambda connection: connection.execute(wanted).mappings().first())
+        return _logged(row) if row is not None else None
 
 
 def _logged(row: RowMapping) -> Logged:
