@@ -10,7 +10,7 @@ from aiohttp import web
 from hub_plugin import words
 from hub_plugin.allowed import addable
 from hub_plugin.courses import Course, repository_of
-from hub_plugin.hub_service import context_key, draw, visitor_key
+from hub_plugin.hub_service import admit, context_key, draw, visitor_key
 from hub_plugin.links import Opening, UnknownRepository
 from hub_plugin.reports import courses as courses_of
 from syncd.core.errors import TryAgain
@@ -40,8 +40,8 @@ async def add_and_open(request: web.Request, unknown: UnknownRepository, read: O
     course = wanted.course()
     opening = read((*settings.courses, course))
     new = all(each.name != course.name for each in followed)
-    if new and not context.rate.allows(f"add {visitor.name}"):
-        raise web.HTTPTooManyRequests(text=words.TOO_MANY, headers={"Retry-After": "5"})
+    if new:
+        admit(context.rate, f"add {visitor.name}", 5)
     await node.add(course.name, wanted.remote, wanted.branch, context.account(visitor.name))
     return await _there(request, course, opening)
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.courses import Course, Role, role_in
-from hub_plugin.hub_service import Context, context_key, open_to_anybody, token_of, visitor_key
+from hub_plugin.hub_service import Context, admit, context_key, open_to_anybody, token_of, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import rows_of
 from hub_plugin.openapi import document
@@ -88,8 +88,7 @@ def _admitted(request: web.Request) -> Context:
     context, visitor = request.app[context_key], request[visitor_key]
     if request.method == "POST" and token_of(request) is None:
         raise NeedsUser(words.API_TOKEN)
-    if not context.rate.allows(f"{request.method} {visitor.name}"):
-        raise web.HTTPTooManyRequests(text=words.TOO_MANY, headers={"Retry-After": "2"})
+    admit(context.rate, f"{request.method} {visitor.name}", 2)
     return context
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from hub_plugin import words
 from hub_plugin.courses import Course, Role
 from hub_plugin.differences import Part, compare
-from hub_plugin.hub_service import context_key, draw, message, visitor_key
+from hub_plugin.hub_service import admit, context_key, draw, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.reports import path_of
 from syncd.core.errors import NeedsUser
@@ -40,8 +40,6 @@ def add_routes(app: web.Application, prefix: str) -> None:
 async def _page(request: web.Request) -> web.StreamResponse:
     course = _course(request)
     said = await _ask(request, course, "changes", {})
-    if isinstance(said, web.StreamResponse):
-        return said
     return draw(request, "changes.html", course=course, edited=_edited(said), kept=_kept(said))
 
 
@@ -51,8 +49,6 @@ async def _compare(request: web.Request) -> web.StreamResponse:
     if not path or (version and not (version.isascii() and version.isalnum() and len(version) <= 64)):
         raise NeedsUser(words.LINK_BAD_PATH)
     said = await _ask(request, course, "compare", {"path": path, "version": version})
-    if isinstance(said, web.StreamResponse):
-        return said
     before, now, unread = _text(said, "before"), _text(said, "now"), said.get("unread") or []
     parts: tuple[Part, ...] = ()
     if not unread:
@@ -75,13 +71,10 @@ async def _compare(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _ask(
-    request: web.Request, course: Course, question: str, body: Mapping[str, Any]
-) -> dict[str, Any] | web.Response:
+async def _ask(request: web.Request, course: Course, question: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the visitor's own agent: only ever the visitor's, whatever the request says."""
     context, visitor = request.app[context_key], request[visitor_key]
-    if not context.rate.allows(f"changes {visitor.name}"):
-        return message(request, 429, words.TOO_MANY)
+    admit(context.rate, f"changes {visitor.name}", 2)
     return await context.agents.ask(visitor.name, question, {"course": course.name, **body})
 
 

@@ -171,6 +171,12 @@ def token_of(request: web.Request) -> str | None:
     return token.strip() if kind.casefold() in ("token", "bearer") and token.strip() else None
 
 
+def admit(rate: Rate, deed: str, again_s: int) -> None:
+    """Count one more of what somebody does; the answer is 429, with `again_s` as Retry-After, if that is too often."""
+    if not rate.allows(deed):
+        raise web.HTTPTooManyRequests(headers={"Retry-After": str(again_s)})
+
+
 async def stream(request: web.Request, place: Callable[[], Place | None]) -> web.StreamResponse:
     """Tell an open page what changes, until it closes or its reader may no longer see it.
 
@@ -268,7 +274,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer
     except web.HTTPTooManyRequests as error:
         answer = message(request, 429, words.TOO_MANY)
-        answer.headers["Retry-After"] = error.headers.get("Retry-After", "60")
+        answer.headers["Retry-After"] = error.headers["Retry-After"]
         return answer
     except web.HTTPException:
         raise

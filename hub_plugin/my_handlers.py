@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.courses import Course, Role, Visitor, followed_by, role_in
-from hub_plugin.hub_service import Context, context_key, draw, message, stream, visitor_key
+from hub_plugin.hub_service import Context, admit, context_key, draw, message, stream, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import my_layout
 from hub_plugin.shelf import Cut
@@ -71,8 +71,7 @@ async def _act(request: web.Request, ask: _Ask) -> web.StreamResponse:
     """Have the visitor's own agent do something: only ever the visitor's, whatever the request says."""
     context, visitor = request.app[context_key], request[visitor_key]
     course = context.course(request.match_info["course"], visitor, Role.STUDENT)
-    if not context.rate.allows(f"act {visitor.name}"):
-        return message(request, 429, words.TOO_MANY)
+    admit(context.rate, f"act {visitor.name}", 2)
     said = await ask(context, course, visitor.name)
     sentence = said.get("sentence")
     return message(request, 200, sentence if isinstance(sentence, str) and sentence else words.DONE)

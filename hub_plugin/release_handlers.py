@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.courses import Course, Role
-from hub_plugin.hub_service import Context, context_key, draw, message, visitor_key
+from hub_plugin.hub_service import Context, admit, context_key, draw, message, visitor_key
 from hub_plugin.mine import folder_of
 from hub_plugin.reports import Names, Releases, path_of, releases
 from hub_plugin.shown import FolderCard
@@ -65,8 +65,7 @@ async def _cancel(request: web.Request) -> web.StreamResponse:
 
 async def _act(request: web.Request, what: str, body: Mapping[str, Any]) -> web.StreamResponse:
     context, course = _admitted(request)
-    if not context.rate.allows(f"release {request[visitor_key].name}"):
-        return message(request, 429, words.TOO_MANY)
+    admit(context.rate, f"release {request[visitor_key].name}", 2)
     await context.watcher.refresh()
     publisher, at = _folder(context, course)
     said = await publisher.ask("POST", f"{at}{what}", body)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.courses import Role, role_in
-from hub_plugin.hub_service import context_key, open_to_anybody, token_of
+from hub_plugin.hub_service import admit, context_key, open_to_anybody, token_of
 from syncd.core.errors import NeedsUser
 
 _LARGEST_VIEW, _LARGEST_NODE = 64 << 10, 16 << 20
@@ -26,8 +26,7 @@ async def _view(request: web.Request) -> web.Response:
     visitor = await context.hub.reporter(token) if token else None
     if visitor is None or context.everywhere is None:
         return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
-    if not context.reports.allows(visitor.name):
-        return web.json_response({"error": words.TOO_MANY}, status=429, headers={"Retry-After": "30"})
+    admit(context.reports, visitor.name, 30)
     said = await _json(request, _LARGEST_VIEW)
     course = next((one for one in context.settings.courses if one.name == said.get("course")), None)
     if course is None or role_in(visitor, course) < Role.STUDENT:
@@ -46,8 +45,7 @@ async def _node(request: web.Request) -> web.Response:
         return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
     if name not in context.settings.node_services:
         return web.json_response({"error": words.NO_NODE_SERVICE}, status=403)
-    if not context.reports.allows(f"node {name}"):
-        return web.json_response({"error": words.TOO_MANY}, status=429, headers={"Retry-After": "30"})
+    admit(context.reports, f"node {name}", 30)
     await context.events.tell("node", json.dumps([name, await _json(request, _LARGEST_NODE)]))
     return web.json_response({})
 

@@ -64,6 +64,26 @@ async def shown_of(everywhere: Everywhere) -> tuple[set[str], list[str]]:
     return {course["name"] for course in courses}, sorted(view["user"] for view in views)
 
 
+async def test_whoever_asks_too_often_is_told_when_to_come_again(service: Service) -> None:
+    asked = {
+        "GET courses/ds8/changes/": ("ada-token", 2),
+        "POST courses/ds8/update": ("ada-token", 2),
+        "POST courses/ds8/releases/undo": ("kim-token", 2),
+        "GET api/v1/me": ("ada-token", 2),
+        "POST api/v1/views": ("ada-token", 30),
+        "POST api/v1/nodes": ("node-token", 30),
+    }
+    for what, (token, again_s) in asked.items():
+        method, path = what.split()
+        for _ in range(40):
+            headers = {"Authorization": f"token {token}"}
+            answer = await service.client.request(method, f"{PREFIX}{path}", json={"course": "ds8"}, headers=headers)
+            if answer.status == 429:
+                break
+        assert answer.status == 429 and answer.headers["Retry-After"] == str(again_s), what
+        assert "too often" in (await answer.json())["error"]
+
+
 async def test_every_address_of_the_api_is_described(service: Service) -> None:
     described = await (await service.client.get(f"{PREFIX}api/v1/openapi.json")).json()
     said = {(path, method.upper()) for path, methods in described["paths"].items() for method in methods}
