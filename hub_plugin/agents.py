@@ -30,6 +30,8 @@ _LONGEST_SOCKET = 107
 _LOOK_AGAIN_S = 0.01
 _LARGEST_ANSWER = 4 << 20
 _END_S = 3.0
+_ANSWER_S = 60.0
+"""A merge of many notebooks takes its time; an agent that takes more than this is stopped, or wants to keep us."""
 _ADDED_S = 0.5
 
 
@@ -267,7 +269,11 @@ def _has_come(view: object) -> bool:
 
 
 async def _ask(account: Account, path: Path, question: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-    return await _ask_at(await asyncio.to_thread(_connected, account, path), question, body)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            return await _ask_at(await asyncio.to_thread(_connected, account, path), question, body)
+    except TimeoutError as error:
+        raise TryAgain(words.AGENT_SILENT) from error
 
 
 async def _ask_at(connection: socket.socket, question: str, body: Mapping[str, Any] | None) -> dict[str, Any]:

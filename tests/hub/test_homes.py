@@ -1,15 +1,16 @@
 """A hub whose people have no accounts on the machine: their homes are folders, their agents run as the hub does."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 from traitlets.config import Config
 
-from hub_plugin import install
-from hub_plugin.agents import Account, account_without
-from hub_plugin.settings import from_environment
-from syncd.core.errors import NeedsUser
+from hub_plugin import install, words
+from hub_plugin.agents import Account, LocalAgents, account_without
+from hub_plugin.settings import AgentSettings, from_environment
+from syncd.core.errors import NeedsUser, TryAgain
 
 
 def test_the_service_is_told_where_homes_are() -> None:
@@ -28,3 +29,24 @@ def test_a_person_has_the_folder_of_their_name() -> None:
 def test_a_name_that_leads_elsewhere_has_no_home(name: str) -> None:
     with pytest.raises(NeedsUser):
         account_without(name, "/srv/{username}")
+
+
+async def test_an_agent_that_never_answers_keeps_nobody_waiting_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub_plugin.agents._ANSWER_S", 0.2)
+    settings = AgentSettings((), tmp_path / "node.sock", agent_state=".", home=str(tmp_path / "{username}"))
+    (tmp_path / "ada").mkdir()
+    gone = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until whoever asked has given up
+        writer.close()
+        gone.set()
+
+    async with await asyncio.start_unix_server(silent, tmp_path / "ada/agent.sock"):
+        async with asyncio.timeout(20):
+            with pytest.raises(TryAgain) as told:
+                await LocalAgents(settings).ask("ada", "update", {"course": "ds8"})
+            await gone.wait()
+    assert str(told.value) == words.AGENT_SILENT
