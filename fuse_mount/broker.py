@@ -215,12 +215,14 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(ending, b"."))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(path))
-        path.chmod(0o666)  # who asks is told by the kernel
+        listener.bind(str(aside))
+        aside.chmod(0o666)  # who asks is told by the kernel
         listener.listen(4096)
         listener.setblocking(False)
+        aside.rename(path)  # nobody meets a socket that refuses them
         Broker(listener).run(end)
     path.unlink(missing_ok=True)
 

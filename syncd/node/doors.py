@@ -6,7 +6,6 @@ hold the service up: nothing is waited for, and a conversation that stays silent
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -21,6 +20,7 @@ _LONGEST_NAME = 64
 _MOST_PER_USER = 16
 _PATIENCE_S = 2.0
 _AT_ONCE = 256
+_BACKLOG = 4096
 
 Door = Callable[[str, Peer], Path | str]
 """The content folder that a peer gets for a course's name, or the sentence that says why not."""
@@ -90,16 +90,20 @@ class Doorkeeper:
             del self._per_user[peer.uid]
 
 
-def listen_at(path: Path) -> socket.socket:
-    """Listen for questions; what an earlier service left there is replaced."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def listen_at(path: Path, kind: socket.SocketKind = socket.SOCK_SEQPACKET) -> socket.socket:
+    """Listen for everybody's questions; what an earlier service left there is replaced at once.
+
+    The socket gets its name only when it listens and may be asked, so that nobody meets one that refuses them.
+    """
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, kind)
     try:
-        listener.bind(str(path))
-        path.chmod(0o666)  # who asks is told by the kernel
-        listener.listen(4096)
+        listener.bind(str(aside))
+        aside.chmod(0o666)  # who asks is told by the kernel
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
+        aside.rename(path)
     except OSError:
         listener.close()
         raise

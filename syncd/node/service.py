@@ -40,7 +40,6 @@ _MOST_FOLLOWS = 64
 _SLOWEST_READER_S = 60.0
 _VERSION = version("synced-folders")
 _WRITERS = 8
-_BACKLOG = 4096
 """A whole class may come at once; Linux takes what net.core.somaxconn allows."""
 
 
@@ -64,8 +63,8 @@ async def run_node(
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
             assert runner.server is not None
-            stack.callback(Admission(_unix_socket(store.socket), runner.server, node.limits).close)
-            stack.callback(Doorkeeper(_doors_socket(store.doors), node.door).close)
+            stack.callback(Admission(_unix_socket(store.socket, socket.SOCK_STREAM), runner.server, node.limits).close)
+            stack.callback(Doorkeeper(_unix_socket(store.doors, socket.SOCK_SEQPACKET), node.door).close)
             webhook = await _listen_for_webhooks(config, node, stack)
             metrics = await _show_metrics(config, node.observed, stack)
             stack.push_async_callback(node.keepers.close)
@@ -304,32 +303,13 @@ def _writers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_WRITERS, thread_name_prefix="node-blobs")
 
 
-def _doors_socket(path: Path) -> socket.socket:
+def _unix_socket(path: Path, kind: socket.SocketKind) -> socket.socket:
+    """Listen at a path (we hold the store's lock); each student's agent may ask, and learns what is theirs."""
     try:
-        return listen_at(path)
+        return listen_at(path, kind)
     except OSError as error:
-        raise _no_socket(path, error) from error
-
-
-def _no_socket(path: Path, error: OSError) -> NeedsUser:
-    reason = "the path is too long" if len(os.fsencode(path)) > 107 else error.strerror
-    return NeedsUser(f"The socket {path} can't be made ({reason}): choose another store.")
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    """Listen at a path; what an earlier service left there is replaced (we hold the store's lock)."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listener.bind(str(path))
-        # Every student's agent may ask; what it gets to know depends on who it is.
-        os.chmod(path, 0o666)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise _no_socket(path, error) from error
-    return listener
+        reason = "the path is too long" if len(os.fsencode(path)) > 107 else error.strerror
+        raise NeedsUser(f"The socket {path} can't be made ({reason}): choose another store.") from error
 
 
 async def _listen_for_webhooks(config: NodeConfig, node: _Node, stack: contextlib.AsyncExitStack) -> str | None:

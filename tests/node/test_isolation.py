@@ -1,11 +1,16 @@
 """A node with students who are not kind: each gets what they are a member of, and nobody can stall it."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
 import resource
+import socket
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +19,20 @@ from courses import READ, Instructor, node, secret_file
 
 from syncd.demo.gitserver import GitServer
 from syncd.node.config import Course, NodeConfig
+from syncd.node.doors import listen_at
 from syncd.node.guard import Limits
 from syncd.node.members import Members, parse_members
 from syncd.node.views import Peer
 
 PEER = Path(__file__).with_name("peer.py")
 ADA, BEN = 60_001, 60_002
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not one of pytest's: each other run of pytest closes their top folder to students again."""
+    with tempfile.TemporaryDirectory(prefix="isolation") as folder:
+        yield Path(folder)
 
 
 def reachable(folder: Path) -> None:
@@ -98,6 +111,35 @@ async def test_flood_by_one_student_stalls_no_other_and_is_bounded(tmp_path: Pat
         async with asyncio.timeout(10):
             while len(os.listdir("/proc/self/fd")) > before + 2:  # noqa: ASYNC110  (the service is in this process)
                 await asyncio.sleep(0.05)
+
+
+def test_socket_is_replaced_without_a_moment_at_which_it_refuses_anybody(tmp_path: Path) -> None:
+    path, refused, ended = tmp_path / "doors.sock", list[str](), threading.Event()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(listen_at(path))
+
+        def ask_on() -> None:
+            while not ended.is_set():
+                with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+                    asking.setblocking(False)  # a full queue is no refusal
+                    try:
+                        asking.connect(str(path))
+                    except BlockingIOError:
+                        continue
+                    except OSError as error:
+                        refused.append(str(error))
+                    if path.stat().st_mode & 0o777 != 0o666:
+                        refused.append("closed")
+
+        asker = threading.Thread(target=ask_on)
+        asker.start()
+        try:
+            for _ in range(300):
+                stack.enter_context(listen_at(path))
+        finally:
+            ended.set()
+            asker.join()
+    assert not refused
 
 
 def test_members_are_users_and_groups_and_a_list_that_cannot_be_trusted_has_none(tmp_path: Path) -> None:
