@@ -30,7 +30,7 @@ class Keepers(Mapping[str, CourseKeeper]):
         return len(self._keepers)
 
     async def keep(self, courses: Iterable[Course]) -> None:
-        """Keep these from now on: those that did not change go on, others end or begin."""
+        """Keep these from now on: those that did not change go on, others end or begin.  One call at a time."""
         wanted = {course.name: course for course in courses}
         for name in [name for name, keeper in self._keepers.items() if wanted.get(name) != keeper.course]:
             await self._end(name)

@@ -68,7 +68,7 @@ async def run_node(
             webhook = await _listen_for_webhooks(config, node, stack)
             metrics = await _show_metrics(config, node.observed, stack)
             stack.push_async_callback(node.keepers.close)
-            await node.keepers.keep(with_added(config).courses)
+            await node.settle()
             parts = (node.upkeep.run(), node.observed.run(), keep_told(node.words), node.change(changes))
             tasks = [asyncio.create_task(part) for part in parts]
             for task in tasks:
@@ -93,6 +93,7 @@ class _Node:
         self._follows: Counter[int] = Counter()
         self.stopping = asyncio.Event()
         self.keepers = Keepers(self._keeper_of)
+        self._settling = asyncio.Lock()
         self._executor = executor
         self.observed = Observed(store, self.keepers, self._views)
         self.upkeep = Upkeep(store, self.keepers, _is_ours, self.observed.metrics)
@@ -102,12 +103,18 @@ class _Node:
         meter = self.observed.metrics.course(course.name)
         return CourseKeeper(course, self._store, self._executor, self._config.poll_seconds, meter)
 
+    async def settle(self) -> None:
+        """Keep the courses of the settings and those that were added, as both are now."""
+        async with self._settling:
+            wanted = await asyncio.to_thread(with_added, self._config)
+            await self.keepers.keep(wanted.courses)
+            self.observed.settled()
+
     async def change(self, changes: "asyncio.Queue[NodeConfig] | None") -> None:
         """Take up settings as they come."""
         while changes is not None:
             self._config = await changes.get()
-            await self.keepers.keep(with_added(self._config).courses)
-            self.observed.settled()
+            await self.settle()
             _log.info("settings read again: %d courses", len(self.keepers))
             tell_ready(self.words())
 
@@ -169,7 +176,7 @@ class _Node:
     async def _added(self, request: web.Request) -> web.Response:
         """The courses that links added for a member: for the hub, which is root or the node's own user."""
         _only_ours(request)
-        found = of_member(self._store.root, request.query.get("member", ""))
+        found = await asyncio.to_thread(of_member, self._store.root, request.query.get("member", ""))
         said = [{"name": course.name, "remote": course.remote, "branch": course.branch} for course in found]
         return web.json_response({"courses": said})
 
@@ -182,10 +189,10 @@ class _Node:
             raise NeedsUser("A course to add must be a JSON object with name, remote, branch and member.") from error
         if not all(isinstance(text, str) for text in (name, remote, branch or "", member)):
             raise NeedsUser("Name, remote, branch and member of a course to add must be texts.")
-        new = await asyncio.to_thread(add, self._config, name, remote, branch, member)
+        async with self._settling:  # a class follows the same link at once: each changes the list that the other read
+            new = await asyncio.to_thread(add, self._config, name, remote, branch, member)
         if new:
-            await self.keepers.keep(with_added(self._config).courses)
-            self.observed.settled()
+            await self.settle()
             _log.info("%s: added by a link of %s", name, member, extra={"course": name})
         return web.json_response({"new": new}, status=201 if new else 200)
 

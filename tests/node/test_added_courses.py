@@ -1,15 +1,22 @@
 """Courses that the hub adds to a running node: kept over a restart, for those only who followed the link."""
 
+import asyncio
+import itertools
 import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from syncd.core.errors import NeedsUser, TryAgain
+from syncd.demo.gitserver import GitServer
 from syncd.node import added
 from syncd.node.added import add, of_member, stamp, with_added
 from syncd.node.config import Course, NodeConfig
 from syncd.node.members import Members
+from syncd.node.service import run_node
 from syncd.node.views import Peer
 
 REMOTE = "https://git.example/o/extra"
@@ -88,3 +95,33 @@ def test_a_record_spoiled_by_hand_does_not_keep_the_node_from_starting(config: N
     for number, spoiled in enumerate(("{", "[]", json.dumps({"remote": "ext::x", "branch": None}))):
         (config.store / f"added/bad{number}.json").write_text(spoiled)
     assert [course.name for course in with_added(config).courses] == ["ds8", "extra"]
+
+
+async def test_class_that_follows_a_link_at_once_is_let_in_whole_while_settings_change(
+    tmp_path: Path, server: GitServer
+) -> None:
+    old = tuple(Course(f"old{number}", server.url("course"), "main") for number in range(3))
+    config = NodeConfig(tmp_path / "store", old, poll_seconds=60)
+    ready: asyncio.Future[Mapping[str, object]] = asyncio.get_running_loop().create_future()
+    changes: asyncio.Queue[NodeConfig] = asyncio.Queue()
+    serving = asyncio.create_task(run_node(config, ready=ready.set_result, changes=changes))
+    connector = aiohttp.UnixConnector(path=str((await ready)["socket"]), limit=0)
+    people = [f"student{number}" for number in range(24)]
+    try:
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def follow_link(number: int, member: str) -> int:
+                said = {"name": f"extra{number % 3}", "remote": server.url("course"), "branch": "main"}
+                async with session.post("http://node/v1/added", json={**said, "member": member}) as answer:
+                    return answer.status
+
+            changes.put_nowait(NodeConfig(config.store, (), poll_seconds=60))
+            found = await asyncio.gather(*map(follow_link, itertools.count(), people))
+            assert Counter(found) == {201: 3, 200: len(people) - 3}
+            async with session.get("http://node/v1/status") as answer:
+                assert {each["name"] for each in (await answer.json())["courses"]} == {"extra0", "extra1", "extra2"}
+        assert [person for person in people if len(of_member(config.store, person)) != 1] == []
+        assert not serving.done()
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})
