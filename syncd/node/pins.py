@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from syncd.core.entry import CommitId
 from syncd.node.durable import write_durably
@@ -40,6 +41,7 @@ class Pins:
         self._file = file
         self._pins: dict[Who, Pin] = {}
         self._changed = False
+        self._saving = Lock()
         self.damaged = False
         try:
             for uid, user, course, commits, seen in json.loads(file.read_bytes())["views"]:
@@ -71,13 +73,17 @@ class Pins:
         return found
 
     def save(self) -> None:
-        """Make what changed durable.  OSError if the disk refuses; it is tried again at the next call."""
-        if not self._changed:
-            return
-        views = [[*who, list(pin.commits), pin.seen] for who, pin in list(self._pins.items())]
-        self._changed = False
-        try:
-            write_durably(self._file, json.dumps({"views": views}).encode())
-        except OSError:
-            self._changed = True
-            raise
+        """Make what changed durable.  OSError if the disk refuses; it is tried again at the next call.
+
+        Any thread: those who save at once wait for one another, while `note` goes on.
+        """
+        with self._saving:
+            if not self._changed:
+                return
+            self._changed = False  # first: what is noted from here on may not be in the copy, and is saved next time
+            views = [[*who, list(pin.commits), pin.seen] for who, pin in list(self._pins.items())]
+            try:
+                write_durably(self._file, json.dumps({"views": views}).encode())
+            except OSError:
+                self._changed = True
+                raise

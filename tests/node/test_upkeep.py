@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def test_view_pins_where_it_stands_and_older_ground_while_merges_wait(tmp_path: 
         assert pins.by_course(1_000.0) == {"c": stands}
     pins.save()
     assert Pins(tmp_path / "pins.json").by_course(1_000.0) == {"c": {A}}
+
+
+def test_pins_noted_while_others_are_saved_are_saved_too(tmp_path: Path) -> None:
+    pins = Pins(tmp_path / "pins.json")
+    with ThreadPoolExecutor(4) as savers:
+        saves = []
+        for number in range(60):
+            pins.note((number, "ada", "c"), CommitId(f"{number:040x}"), False, 1.0)
+            saves += [savers.submit(pins.save), savers.submit(pins.save)]
+        for save in saves:
+            save.result()
+    pins.save()
+    assert Pins(tmp_path / "pins.json").by_course(1.0) == {"c": {f"{number:040x}" for number in range(60)}}
 
 
 @pytest.mark.parametrize("commit", [None, "", "a" * 39, "../" + "a" * 37, "A" * 40, 7])
