@@ -81,7 +81,7 @@ class Upkeep:
 
     async def _mend(self, request: web.Request) -> web.Response:
         self._check(request)
-        wrong = {name: await keeper.mend() for name, keeper in self._keepers.items()}
+        wrong = {name: await keeper.mend() for name, keeper in list(self._keepers.items())}
         self._metrics.mended.inc(sum(wrong.values()))
         return web.json_response({"wrong": wrong})
 
