@@ -77,9 +77,10 @@ class Views:
             view["user"] = peer.name
         view["updated_at"] = time.time()
         key = (peer.uid, view["user"], view["course"] or "")
-        mine = sum(1 for uid, _, _ in self._kept if uid == peer.uid)
-        if key not in self._kept and not peer.is_trusted(self._own_uid) and mine >= _MOST_PER_PEER:
-            raise NeedsUser(f"{peer.name} has reported {mine} views already, more than a node keeps.")
+        if key not in self._kept and not peer.is_trusted(self._own_uid):
+            mine = sum(1 for uid, _, _ in self._kept if uid == peer.uid)
+            if mine >= _MOST_PER_PEER:
+                raise NeedsUser(f"{peer.name} has reported {mine} views already, more than a node keeps.")
         self._reported(self._kept.get(key), view)
         self._kept[key] = view
         self._kept.move_to_end(key)
