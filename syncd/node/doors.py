@@ -13,14 +13,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from syncd.node.accepting import Accepting
 from syncd.node.views import Peer, peer_of
 
 _log = logging.getLogger(__name__)
 _LONGEST_NAME = 64
 _MOST_PER_USER = 16
 _PATIENCE_S = 2.0
-_AT_ONCE = 256
 _BACKLOG = 4096
+"""A whole class may come at once; Linux takes what net.core.somaxconn allows."""
 
 Door = Callable[[str, Peer], Path | str]
 """The content folder that a peer gets for a course's name, or the sentence that says why not."""
@@ -31,33 +32,27 @@ class Doorkeeper:
 
     def __init__(self, listener: socket.socket, door: Door) -> None:
         """`listener`: SOCK_SEQPACKET, listening, not blocking."""
-        self._listener, self._door = listener, door
+        self._door = door
         self._loop = asyncio.get_running_loop()
         self._talking: dict[socket.socket, tuple[Peer, asyncio.TimerHandle]] = {}
         self._per_user: Counter[int] = Counter()
-        self._loop.add_reader(listener, self._welcome)
+        self._accepting = Accepting(listener, self._welcome)
 
     def close(self) -> None:
         """End all conversations."""
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
+        self._accepting.close()
         for peer in list(self._talking):
             self._part(peer)
 
-    def _welcome(self) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                asking, _ = self._listener.accept()
-            except OSError:
-                return
-            peer = peer_of(asking)
-            if self._per_user[peer.uid] >= _MOST_PER_USER:
-                asking.close()
-                continue
-            asking.setblocking(False)
-            self._per_user[peer.uid] += 1
-            self._talking[asking] = peer, self._loop.call_later(_PATIENCE_S, self._part, asking)
-            self._loop.add_reader(asking, self._hear, asking)
+    def _welcome(self, asking: socket.socket) -> None:
+        peer = peer_of(asking)
+        if self._per_user[peer.uid] >= _MOST_PER_USER:
+            asking.close()
+            return
+        asking.setblocking(False)
+        self._per_user[peer.uid] += 1
+        self._talking[asking] = peer, self._loop.call_later(_PATIENCE_S, self._part, asking)
+        self._loop.add_reader(asking, self._hear, asking)
 
     def _hear(self, asking: socket.socket) -> None:
         try:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from syncd.node.accepting import Accepting
 from syncd.node.views import Peer, peer_of
 
 MOST_CONNECTIONS = 64
-_AT_ONCE = 256
 _BURST, _PER_SECOND = 200.0, 50.0
 _MOST_WAITING_S = 30.0
 _FORGOTTEN_AT = 10_000
@@ -72,30 +72,24 @@ class Admission:
 
     def __init__(self, listener: socket.socket, server: Callable[[], asyncio.Protocol], limits: Limits) -> None:
         """`listener`: listening, not blocking; `server` makes what speaks with one peer."""
-        self._listener, self._server, self._limits = listener, server, limits
+        self._server, self._limits = server, limits
         self._loop = asyncio.get_running_loop()
         self._beginning: set[asyncio.Task[None]] = set()
-        self._loop.add_reader(listener, self._welcome)
+        self._accepting = Accepting(listener, self._welcome)
 
     def close(self) -> None:
         """Let nobody in any more."""
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
+        self._accepting.close()
 
-    def _welcome(self) -> None:
-        for _ in range(_AT_ONCE):
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            peer = peer_of(connection)
-            if self._limits.are_for(peer) and self._limits.connections[peer.uid] >= MOST_CONNECTIONS:
-                connection.close()
-                continue
-            self._limits.connections[peer.uid] += 1
-            task = self._loop.create_task(self._begin(connection, peer))
-            self._beginning.add(task)
-            task.add_done_callback(self._beginning.discard)
+    def _welcome(self, connection: socket.socket) -> None:
+        peer = peer_of(connection)
+        if self._limits.are_for(peer) and self._limits.connections[peer.uid] >= MOST_CONNECTIONS:
+            connection.close()
+            return
+        self._limits.connections[peer.uid] += 1
+        task = self._loop.create_task(self._begin(connection, peer))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
 
     async def _begin(self, connection: socket.socket, peer: Peer) -> None:
         connection.setblocking(False)
