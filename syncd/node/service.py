@@ -35,8 +35,6 @@ from syncd.webhook import webhook_app
 
 _log = logging.getLogger(__name__)
 _LARGEST_REPORT = 256 << 10
-_MOST_FOLLOWS = 64
-"""Streams that one user may have open; the node's own user and root may have any number."""
 _SLOWEST_READER_S = 60.0
 _VERSION = version("synced-folders")
 _WRITERS = 8
@@ -73,7 +71,6 @@ async def run_node(
             tasks = [asyncio.create_task(part) for part in parts]
             for task in tasks:
                 stack.push_async_callback(_end, task)
-            stack.callback(node.stopping.set)
             tell_ready(node.words())
             stack.callback(tell_stopping)
             if ready is not None:
@@ -90,8 +87,6 @@ class _Node:
         self._views = Views(os.getuid(), lambda before, view: self.observed.reported(before, view))
         self._members = Members(os.getuid())
         self.limits = Limits(os.getuid())
-        self._follows: Counter[int] = Counter()
-        self.stopping = asyncio.Event()
         self.keepers = Keepers(self._keeper_of)
         self._settling = asyncio.Lock()
         self._executor = executor
@@ -210,40 +205,28 @@ class _Node:
         return web.json_response({})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
-        keeper, peer = self._keeper(request), _peer(request)
-        if self._follows[peer.uid] >= _MOST_FOLLOWS and not peer.is_trusted(os.getuid()):
-            return web.Response(status=429, text=f"{peer.name} follows too many courses at once: close some.")
+        keeper = self._keeper(request)
         response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
-        self._follows[peer.uid] += 1
-        try:
-            await response.prepare(request)
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                await self._tell(keeper, response)
-        finally:
-            self._follows[peer.uid] -= 1
-            if not self._follows[peer.uid]:
-                del self._follows[peer.uid]
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self._tell(keeper, response)
         return response
 
     async def _tell(self, keeper: CourseKeeper, response: web.StreamResponse) -> None:
         """Each ready commit once; a slow reader gets the newest and skips what lies between."""
         last: Ready | None = None
-        stopping = asyncio.ensure_future(self.stopping.wait())
-        try:
-            while not self.stopping.is_set() and not keeper.ended:
-                changed = keeper.changed
-                current = keeper.kept.ready if keeper.kept else None
-                if current is not None and current != last:
-                    await self._write(response, _line(current))
-                    last = current
-                    continue
-                waiting = asyncio.ensure_future(changed.wait())
-                await asyncio.wait({waiting, stopping}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-                if not waiting.done():
-                    waiting.cancel()
-                    await self._write(response, b"{}\n")
-        finally:
-            stopping.cancel()
+        while not keeper.ended:
+            changed = keeper.changed
+            current = keeper.kept.ready if keeper.kept else None
+            if current is not None and current != last:
+                await self._write(response, _line(current))
+                last = current
+                continue
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await changed.wait()
+            except TimeoutError:
+                await self._write(response, b"{}\n")
 
     async def _write(self, response: web.StreamResponse, line: bytes) -> None:
         """TimeoutError if the peer does not read."""
