@@ -173,6 +173,7 @@ def test_killed_unit_comes_back_and_nothing_is_lost(machine: Booted, unit: str) 
     machine.until(
         lambda: machine.is_active(unit) and machine.fact(unit, "MainPID") not in (before, "0"), f"{unit} is back"
     )
+    assert json.loads(machine.run(OPT / "bin/syncd", "agents", "ensure", "ben"))["pid"], "who starts agents can be asked"
     edit(machine, who, "lab.txt", f"after-{unit}")
     push(machine, {"news.txt": f"after {unit}\n"})
     for student in (who, "ben"):
