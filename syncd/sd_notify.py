@@ -50,6 +50,22 @@ def watchdog_s() -> float | None:
     return int(text) / 2_000_000
 
 
+class Telling:
+    """What a service says while it goes on: its status if the words changed, and the watchdog's sign of life."""
+
+    def __init__(self) -> None:
+        self._watched, self._said = watchdog_s() is not None, ""
+
+    def go_on(self, status: str) -> None:
+        """To be called more often than `watchdog_s`."""
+        facts = {"STATUS": status} if status != self._said else {}
+        if self._watched:
+            facts["WATCHDOG"] = "1"
+        if facts:
+            tell(**facts)
+        self._said = status
+
+
 async def keep_told(status: Callable[[], str], every_s: float = 5.0) -> None:
     """Until cancelled: the status whenever its words changed, and the watchdog's signs of life, from the event loop.
 
@@ -57,18 +73,10 @@ async def keep_told(status: Callable[[], str], every_s: float = 5.0) -> None:
     """
     if "NOTIFY_SOCKET" not in os.environ:
         return
-    limit = watchdog_s()
-    pause = min(every_s, limit) if limit else every_s
-    said = ""
+    limit, telling = watchdog_s(), Telling()
     while True:
-        words = status()
-        facts = {"STATUS": words} if words != said else {}
-        if limit:
-            facts["WATCHDOG"] = "1"
-        if facts:
-            tell(**facts)
-        said = words
-        await asyncio.sleep(pause)
+        telling.go_on(status())
+        await asyncio.sleep(min(every_s, limit) if limit else every_s)
 
 
 def _line(value: str) -> str:

@@ -64,6 +64,7 @@ MAY_IMPORT = {
         "syncd.merge",
         "syncd.agent",
         "syncd.log_fields",
+        "syncd.sd_notify",
         "syncd.view",
         "syncd.blobs",
         "syncd.manifest",

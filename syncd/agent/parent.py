@@ -25,6 +25,7 @@ from syncd.agent.kept import KEEPER, Kept
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
+from syncd.sd_notify import Telling, tell_ready, tell_stopping
 
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
@@ -87,16 +88,26 @@ class Parent:
         self._askers: list[_Asker] = []
         self._waiting = selectors.DefaultSelector()
         self._looked = time.monotonic()
+        self._telling = Telling()
+
+    def words(self) -> str:
+        """All agents in one line, for `systemctl status`."""
+        running = sum(bool(agent.pid) for agent in self._agents.values())
+        shown = sum(bool(agent.courses) and agent.shown.issuperset(agent.courses) for agent in self._agents.values())
+        return f"agents: {running} run, {shown} show all their folders"
 
     def run(self, end: int) -> None:
         """Until there is something to read from `end`; the agents go on."""
         self._listener.setblocking(False)
         self._waiting.register(self._listener, selectors.EVENT_READ, self._welcome)
         self._waiting.register(end, selectors.EVENT_READ, None)
+        tell_ready("looks for the agents that run already")  # who asks meanwhile waits in the listener's queue
         self._adopt()
+        self._telling.go_on(self.words())
         while True:
             for key, _ in self._waiting.select(self._pause_s()):
                 if key.fd == end:
+                    tell_stopping()
                     return
                 key.data()
             self._do_what_is_due()
@@ -319,6 +330,7 @@ class Parent:
         if now - self._looked >= _LOOK_S:
             self._looked = now
             self._end_idle(now)
+            self._telling.go_on(self.words())
 
     def _end_idle(self, now: float) -> None:
         """A student without any process can have nothing open in a folder that only they can enter."""

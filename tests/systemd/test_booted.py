@@ -107,6 +107,8 @@ def test_three_students_get_the_course_and_an_update_and_keep_their_edits(machin
         machine.until(lambda who=student: reads(machine, who, "lab.txt") == "one\ntwo\nthree\n", f"{student} has it")  # type: ignore[misc]
     kinds = machine.run("findmnt", "-rno", "FSTYPE,TARGET")
     assert sum(line.startswith("fuse") and line.endswith("/course") for line in kinds.splitlines()) == 3, kinds
+    status = "agents: 2 run, 2 show all their folders"
+    machine.until(lambda: machine.fact("syncd-agents", "StatusText") == status, "the parent of agents tells of them")
     edit(machine, "ada", "lab.txt", "mine")
     push(machine, {"lab.txt": "ONE\ntwo\nthree\n"})
     machine.until(lambda: reads(machine, "ben", "lab.txt") == "ONE\ntwo\nthree\n", "ben has the update")
@@ -173,7 +175,9 @@ def test_killed_unit_comes_back_and_nothing_is_lost(machine: Booted, unit: str) 
     machine.until(
         lambda: machine.is_active(unit) and machine.fact(unit, "MainPID") not in (before, "0"), f"{unit} is back"
     )
-    assert json.loads(machine.run(OPT / "bin/syncd", "agents", "ensure", "ben"))["pid"], "who starts agents can be asked"
+    assert json.loads(machine.run(OPT / "bin/syncd", "agents", "ensure", "ben"))["pid"], (
+        "who starts agents can be asked"
+    )
     edit(machine, who, "lab.txt", f"after-{unit}")
     push(machine, {"news.txt": f"after {unit}\n"})
     for student in (who, "ben"):
