@@ -178,6 +178,24 @@ class Parent:
     # Starting and ending
 
     def _start(self, agent: _Agent, courses: Mapping[str, Path]) -> None:
+        """Where descriptors, processes or memory have run out it is tried again by itself."""
+        agent.courses = tuple(courses)
+        agent.shown.clear()
+        try:
+            pid, pidfd, hear = self._forked(agent.who, courses)
+        except OSError as problem:
+            agent.pause_s = min(agent.pause_s * 2, _LONGEST_AGAIN_S)
+            agent.again_at = time.monotonic() + agent.pause_s
+            about(_log, user=agent.who.name).warning(
+                "the agent of %s can't be started just now (%s); it is tried again", agent.who.name, problem.strerror
+            )
+            return
+        self._groups.add(agent.who.uid, pid)
+        self._watch(agent, pid, pidfd, hear)
+        self._remember(agent)
+
+    def _forked(self, who: Student, courses: Mapping[str, Path]) -> tuple[int, int, socket.socket]:
+        """A new agent: its process, a descriptor of that, and where it talks to us.  OSError leaves nothing behind."""
         doors: dict[str, int] = {}
         hear, say = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -186,17 +204,22 @@ class Parent:
                     doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             pid = os.fork()
             if pid == 0:
-                self._live(agent.who, tuple(courses), doors, say.fileno())
-            self._groups.add(agent.who.uid, pid)
-            hear.setblocking(False)
-            agent.courses = tuple(courses)
-            agent.shown.clear()
-            self._watch(agent, pid, os.pidfd_open(pid), hear)
-            self._remember(agent)
+                self._live(who, tuple(courses), doors, say.fileno())
+            try:
+                pidfd = os.pidfd_open(pid)
+            except OSError:
+                os.kill(pid, signal.SIGKILL)  # nobody would notice its end
+                os.waitpid(pid, 0)
+                raise
+        except OSError:
+            hear.close()
+            raise
         finally:
             say.close()
             for fd in doors.values():
                 os.close(fd)
+        hear.setblocking(False)
+        return pid, pidfd, hear
 
     def _remember(self, agent: _Agent) -> None:
         record = Record(agent.who.name, agent.pid, began(agent.pid) or 0, agent.kept.numbers)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from arrived_class import ADA, BEN, CY, FIRST, Class, push, told
 from class_node import ClassNode, until
 
+from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import student
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
@@ -154,6 +156,25 @@ async def test_node_broker_and_parent_are_restarted_and_nobody_notices(arrived: 
         until(lambda: hub.pid(ADA) not in (0, hub_pid))
         hub.ask("ensure", ADA)
         assert node.read(ADA, "ds8/lab/a.txt") == "two\n"
+
+    await told(arrived, story)
+
+
+async def test_agent_that_could_not_be_started_is_started_as_soon_as_it_can_be(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        parent = hub.node.processes["parent"].pid
+        limits = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+        hub.ask("list")
+        held = {int(fd) for fd in os.listdir(f"/proc/{parent}/fd")}
+        free = [fd for fd in range(len(held) + 3) if fd not in held]
+        # One descriptor for who asks, one to look the student up, and none for a new agent.
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, (free[1] + 1, limits[1]))
+        (folder,) = ask_parent(hub.node.agents, {"do": "ensure", "user": ADA})["folders"]
+        assert folder["state"] == "starting"
+        until(lambda: "the agent of ada can't be started just now" in hub.node.log("parent"))
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, limits)
+        assert hub.ask("ensure", ADA)["folders"][0]["state"] == "ready"
+        assert hub.node.processes["parent"].poll() is None
 
     await told(arrived, story)
 
