@@ -1,6 +1,7 @@
 """What `syncd doctor --node` looks at: this machine's node."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def node_here(settings: Path | None, store: Path | None, deep: bool) -> NodeHere
         config=config,
         unread=unread,
         status=status,
-        ask_to_mend=lambda: _ask(socket, NodeClient.mend),
+        ask_to_mend=functools.cache(lambda: _ask(socket, NodeClient.mend)),  # it reads all courses: once will do
         units=_units(),
         started=STARTED,
         no_overlay=kinds()["overlay"].why_not,

@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -240,8 +240,7 @@ def _discard(at: NodeHere, path: Path) -> str:
     return f"{path} is removed; the next start fetches it anew."
 
 
-def _ask(mend: object, name: str) -> str:
-    assert callable(mend)
+def _ask(mend: Callable[[], Mapping[str, int]], name: str) -> str:
     return f"{name}: {mend().get(name, 0)} contents are being made again."
 
 

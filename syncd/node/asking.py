@@ -53,14 +53,15 @@ async def asked(
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         writer.write(f"{head}\r\n".encode() + (body or b""))
         async with asyncio.timeout(silence_s):
-            status = int((await reader.readline()).split(b" ", 2)[1])
+            words = (await reader.readline()).split(b" ", 2)
+            if len(words) < 2:
+                raise ConnectionError("hung up on")
+            status = int(words[1])
             for _ in range(_LONGEST_HEAD):
                 if not (await reader.readline()).strip():
                     break
             else:
                 raise ValueError("an answer's head does not end")
         yield Answer(status, reader, silence_s)
-    except IndexError as error:
-        raise ConnectionError("hung up on") from error
     finally:
         writer.close()

@@ -1,4 +1,7 @@
-"""The units on a machine that a real systemd has booted: installed, used, killed, rebooted, upgraded, removed."""
+"""The units on a machine that a real systemd has booted: installed, used, killed, rebooted, upgraded, removed.
+
+One story, each test going on where the one before it ended: run the file whole, or its beginning (`-k`, `-x`).
+"""
 
 import json
 import subprocess
