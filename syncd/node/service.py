@@ -38,7 +38,6 @@ _LARGEST_REPORT = 256 << 10
 _SLOWEST_READER_S = 60.0
 _VERSION = version("synced-folders")
 _WRITERS = 8
-"""A whole class may come at once; Linux takes what net.core.somaxconn allows."""
 
 
 async def run_node(
