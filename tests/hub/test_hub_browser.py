@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browsers import password_of
 from chromium import chromium
-from conftest import Town
+from running_town import Town
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait

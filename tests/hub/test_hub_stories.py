@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from browsers import Person
-from conftest import Town
+from running_town import Town
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(150)]
 
