@@ -7,6 +7,7 @@ A mounted folder is never touched.  `Agents` is the seam: what starts agents in 
 
 import asyncio
 import json
+import logging
 import os
 import pwd
 import select
@@ -23,9 +24,11 @@ from urllib.parse import quote
 
 from hub_plugin import words
 from hub_plugin.courses import Course
+from hub_plugin.members import let_in
 from hub_plugin.settings import AgentSettings
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 
+_log = logging.getLogger("hub_plugin")
 _LONGEST_SOCKET = 107
 _LOOK_AGAIN_S = 0.01
 _LARGEST_ANSWER = 4 << 20
@@ -92,7 +95,7 @@ class LocalAgents:
 
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(self._account, user)
+        account = await asyncio.to_thread(self._member, user, courses)
         courses = [*courses, *await self._added(account, {course.name for course in courses})]
         wanted = {course.name for course in courses}
         if wanted and not await self._keeps(account, wanted):
@@ -144,6 +147,16 @@ class LocalAgents:
     def _account(self, user: str) -> Account:
         name = self._settings.system_user.replace("{username}", user)
         return account_without(name, self._settings.home) if self._settings.home else account_of(name)
+
+    def _member(self, user: str, courses: Sequence[Course]) -> Account:
+        """The account, which the node knows as a member of these courses."""
+        account = self._account(user)
+        if self._settings.members_folder:
+            try:
+                let_in(Path(self._settings.members_folder), account.name, courses)
+            except NeedsUser as problem:  # the node may have the list of before
+                _log.warning("%s", problem)
+        return account
 
     def _socket(self, account: Account) -> Path:
         return account.home / self._settings.agent_state / "agent.sock"
@@ -227,7 +240,7 @@ class ParentAgents(LocalAgents):
 
     async def ensure(self, user: str, courses: Sequence[Course]) -> None:
         """See `Agents`."""
-        account = await asyncio.to_thread(self._account, user)
+        account = await asyncio.to_thread(self._member, user, courses)
         wait_s = max(0.0, self._settings.patience_s - 0.5)
         found = await self._ask_parent({"do": "ensure", "user": account.name, "wait_s": wait_s})
         folders = [folder for folder in found.get("folders", ()) if isinstance(folder, dict)]

@@ -11,12 +11,13 @@ from typing import Any
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.class_page import class_of
 from hub_plugin.courses import Course, Role, role_in
 from hub_plugin.hub_service import Context, admit, context_key, open_to_anybody, token_of, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import rows_of
 from hub_plugin.openapi import document
-from hub_plugin.shown import ViewRow, key
+from hub_plugin.shown import ViewRow
 from syncd.core.errors import NeedsUser
 
 
@@ -48,15 +49,14 @@ async def _course(request: web.Request) -> web.Response:
     context = _admitted(request)
     course = context.course(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
     await context.watcher.refresh()
-    shown = context.watcher.shown
-    card = next((card for card, _ in shown.courses if card.key == key("course", course.name)), None)
+    card, rows = class_of(context.watcher.shown, course, context.account) or (None, ())
     counts = card.counts if card else ()
     said = {
         "name": course.name,
         "title": course.title,
         "state": card.status.words if card else words.UNFOLLOWED_YET,
         "versions": [{"sentence": count.words, "count": count.count, "newest": count.newest} for count in counts],
-        "students": [{"user": row.user, **_row(row)} for row in rows_of(shown, course)],
+        "students": [{"user": row.user, **_row(row)} for row in rows],
     }
     return web.json_response(said)
 

@@ -1,18 +1,20 @@
 """What an instructor's page of one course says, and the links it offers.  Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 from hub_plugin import words
 from hub_plugin.courses import Course
 from hub_plugin.links import target_of
-from hub_plugin.live import Layout, layout
-from hub_plugin.mine import folder_of, rows_of
+from hub_plugin.live import Layout, Piece, layout
+from hub_plugin.mine import folder_of
+from hub_plugin.overview import row_order
 from hub_plugin.reports import Names
-from hub_plugin.shown import Overview, key
+from hub_plugin.shown import CourseCard, Overview, Status, Tone, VersionCount, ViewRow, key
 
-_MISSING_SHOWN = 50
+Account = Callable[[str], str]
+"""A hub user's account on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,39 @@ class Link:
     text: str
 
 
-def class_layout(shown: Overview, course: Course) -> Layout:
-    """The class's part of the whole overview."""
+def roster_of(shown: Overview, course: Course, account: Account) -> frozenset[str] | None:
+    """The accounts of a course's students by the hub's groups; None if the hub has not said."""
+    if shown.groups is None:
+        return None
+    return frozenset(account(name) for group in course.groups for name in shown.groups.get(group, ()))
+
+
+def class_of(shown: Overview, course: Course, account: Account) -> tuple[CourseCard, tuple[ViewRow, ...]] | None:
+    """The class as the node has it, and with it who is on the roster and never opened the course."""
     wanted = key("course", course.name)
-    published = folder_of(shown, course)
+    found = next((one for one in shown.courses if one[0].key == wanted), None)
+    if found is None:
+        return None
+    card, rows = found
+    missing = sorted((roster_of(shown, course, account) or frozenset()) - {row.user for row in rows})
+    if not missing:
+        return found
+    total = len(rows) + len(missing)
+    counts = [replace(count, total=total) for count in card.counts]
+    counts.append(VersionCount(words.NOT_OPENED, len(missing), total, newest=False))
+    rows = tuple(sorted((*rows, *(_unopened(course, user) for user in missing)), key=row_order))
+    return replace(card, counts=tuple(counts), students=total), rows
+
+
+def class_layout(shown: Overview, course: Course, account: Account) -> Layout:
+    """The class's part of the whole overview."""
+    published, found = folder_of(shown, course), class_of(shown, course, account)
     from_here = Overview(
         headline="",
         notices=shown.notices,
         folders=(published,) if published else (),
         no_folders=words.PUBLISHED_ELSEWHERE,
-        courses=tuple((card, rows) for card, rows in shown.courses if card.key == wanted),
+        courses=(found,) if found else (),
         no_courses=words.UNFOLLOWED_YET,
     )
     said = ""
@@ -42,14 +67,31 @@ def class_layout(shown: Overview, course: Course) -> Layout:
         said = said if rows else words.headline_course(course.title, 0, 0)
     cut = layout(from_here)
     headline = cut.pieces["headline"]
-    return Layout({**cut.pieces, "headline": type(headline)(headline.template, said)}, cut.lists)
+    pieces = {**cut.pieces, "headline": replace(headline, value=said)}
+    pieces["roster-line"] = Piece("line.html", _roster_line(shown, course, account, found is not None))
+    return Layout(pieces, {**cut.lists, "roster": ("roster-line",)})
 
 
-def without_folder(shown: Overview, course: Course, accounts: Sequence[str]) -> Names:
-    """Who of the roster has no folder here yet."""
-    seen = {row.user for row in rows_of(shown, course)}
-    missing = [account for account in accounts if account not in seen]
-    return Names(tuple(missing[:_MISSING_SHOWN]), len(missing))
+def _roster_line(shown: Overview, course: Course, account: Account, followed: bool) -> str:
+    roster = roster_of(shown, course, account)
+    if roster is None:
+        return words.ROSTER_UNKNOWN
+    opened = {row.user for card, rows in shown.courses if card.key == key("course", course.name) for row in rows}
+    return words.roster(len(roster), len(roster - opened) if followed else None)
+
+
+def _unopened(course: Course, user: str) -> ViewRow:
+    return ViewRow(
+        key=key("unopened", course.name, user),
+        user=user,
+        kind="",
+        root="",
+        version="–",
+        status=Status(words.NOT_OPENED, Tone.QUIET),
+        waiting=Names(),
+        notes=Names(),
+        updated_at=None,
+    )
 
 
 def links_to(course: Course, path: str, hub: str, service: str, *, git_pull: bool = True) -> tuple[Link, ...]:

@@ -72,6 +72,9 @@ class SyncedFolders(LoggingConfigurable):
     node_services = List(
         Unicode(), help="Services of the hub whose tokens nodes on other machines report with (POST api/v1/nodes)."
     ).tag(config=True)
+    members_folder = Unicode(
+        "", help="Folder of the node's lists of members (COURSE.members), to be kept as the hub's groups are."
+    ).tag(config=True)
     default_account = Unicode("data-8", help="The account of a repository in an Interact link that names none.").tag(
         config=True
     )
@@ -140,6 +143,7 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
             allowed_repositories=tuple(found.allowed_repositories),
             db_url=found.db_url,
             redis_url=found.redis_url,
+            members_folder=found.members_folder,
             public_url=found.public_url,
         )
         service["command"] = [sys.executable, "-m", "hub_plugin.serve"]
@@ -157,8 +161,8 @@ def _add_roles(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
     groups = sorted({group for course in courses for group in (*course.groups, *course.staff_groups)})
     access = f"access:services!service={found.service_name}"
     if (service_role := f"{found.service_name}-service") not in names:
-        # `read:groups` with a filter: who is in our courses, and of nobody else anything.
-        scopes = [f"read:groups!group={group}" for group in groups]
+        # With a filter: who is in our courses, and of nobody else anything.
+        scopes = [f"{right}:groups!group={group}" for group in groups for right in ("list", "read")]
         roles.append({"name": service_role, "services": [found.service_name], "scopes": scopes})
     if (members := f"{found.service_name}-members") not in names:
         roles.append({"name": members, "groups": groups + sorted(found.admin_groups), "scopes": [access]})
@@ -211,6 +215,7 @@ def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         patience_s=found.patience,
         parent=found.agents_socket,
         links_add=bool(found.allowed_repositories),
+        members_folder=found.members_folder,
     )
     agents = ParentAgents(settings) if found.agents_socket else LocalAgents(settings)
     for section in _spawner_sections(c, "pre_spawn_hook"):

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
@@ -17,9 +18,11 @@ from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.events import Events
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, Login, NotAllowed, is_from
+from hub_plugin.members import MembersFiles
 from hub_plugin.pages import Pages
 from hub_plugin.rate import Rate
 from hub_plugin.reported import Everywhere
+from hub_plugin.rosters import Groups
 from hub_plugin.service import HEADERS, HEARTBEAT_S, MOST_READERS, static_file
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Place, Shelf
@@ -57,6 +60,7 @@ class Context:
     publisher: Publisher | None
     events: Events
     everywhere: Everywhere | None
+    groups: Groups | None
     ending: asyncio.Event
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
@@ -98,6 +102,7 @@ def make_hub_app(
     publisher: Publisher | None = None,
     events: Events | None = None,
     everywhere: Everywhere | None = None,
+    groups: Groups | None = None,
 ) -> web.Application:
     """The service; it closes what it was given when it ends.
 
@@ -131,6 +136,7 @@ def make_hub_app(
         publisher=publisher,
         events=events,
         everywhere=everywhere,
+        groups=groups,
         webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses), events),
         ending=asyncio.Event(),
     )
@@ -349,7 +355,12 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 async def _living(app: web.Application) -> AsyncIterator[None]:
     context = app[context_key]
-    tasks = {asyncio.create_task(context.watcher.run()), asyncio.create_task(context.events.run())}
+    running = [context.watcher.run(), context.events.run()]
+    settings = context.settings
+    if settings.members_folder and context.groups is not None:
+        folder = Path(settings.members_folder)
+        running.append(MembersFiles(folder, settings.courses, context.account, context.groups).run())
+    tasks = {asyncio.create_task(one) for one in running}
     yield
     for task in tasks:
         task.cancel()

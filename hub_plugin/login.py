@@ -30,6 +30,7 @@ _KEPT_S = 5.0
 _REPORTS_KEPT_S = 300.0
 """Who reports is looked up this seldom: a class of thousands does so twice a minute, and sees nothing by it."""
 _KEPT_MOST = 5_000
+_PAGES = "application/jupyterhub-pagination+json"
 _PATIENCE = aiohttp.ClientTimeout(total=8, connect=3)
 
 
@@ -127,10 +128,21 @@ class Hub:
             self._kept.popitem(last=False)
         return found
 
-    async def members(self, group: str) -> tuple[str, ...]:
-        """The users of a group of the hub; none if there is no such group."""
-        model = await self._get(f"/groups/{group}", self.address.api_token)
-        return tuple(sorted(_texts(model.get("users")))) if model else ()
+    async def groups(self) -> dict[str, tuple[str, ...]] | None:
+        """The groups that the service may read, each with its users; None if the hub lets it read none."""
+        found: dict[str, tuple[str, ...]] = {}
+        offset = 0
+        while True:
+            page = await self._get(f"/groups?offset={offset}&limit=200", self.address.api_token, accept=_PAGES)
+            if page is None or not isinstance(page.get("items"), list):
+                return None
+            groups = [group for group in page["items"] if isinstance(group, dict)]
+            found |= {str(group.get("name")): tuple(sorted(_texts(group.get("users")))) for group in groups}
+            limit = _part(page, "_pagination").get("limit")
+            # The hub may give fewer at once than were asked for, and counts in `total` also what we may not see.
+            if not isinstance(limit, int) or not 0 < limit <= len(groups):
+                return found
+            offset += limit
 
     async def token_for(self, code: str, verifier: str) -> str | None:
         """The token for an authorization code; None if the hub does not accept it."""
@@ -150,8 +162,8 @@ class Hub:
         token = said.get("access_token") if isinstance(said, dict) else None
         return token if isinstance(token, str) and token else None
 
-    async def _get(self, path: str, token: str) -> dict[str, Any] | None:
-        headers = {"Authorization": f"token {token}"}
+    async def _get(self, path: str, token: str, accept: str = "application/json") -> dict[str, Any] | None:
+        headers = {"Authorization": f"token {token}", "Accept": accept}
         try:
             async with self._open().get(
                 f"{self.address.api_url}{path}", headers=headers, allow_redirects=False
@@ -243,6 +255,11 @@ def _key(cookie: str) -> str:
 
 def _may_be_token(token: str) -> bool:
     return token.isascii() and token.isprintable() and " " not in token
+
+
+def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = said.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _texts(said: object) -> list[str]:

@@ -203,7 +203,7 @@ def _course(
     pushed: Mapping[str, str],
     at: float | None,
 ) -> tuple[CourseCard, tuple[ViewRow, ...]]:
-    rows = sorted((_row(name, view, course.commit, places, at) for name, view in seen.items()), key=_order)
+    rows = sorted((_row(name, view, course.commit, places, at) for name, view in seen.items()), key=row_order)
     card = CourseCard(
         key=key("course", course.name),
         name=course.name or words.UNNAMED,
@@ -245,7 +245,7 @@ def _row(name: str, view: reports.View, newest: str, places: Places, at: float |
     )
 
 
-def _order(row: ViewRow) -> tuple[bool, list[tuple[int, str]], str]:
+def row_order(row: ViewRow) -> tuple[bool, list[tuple[int, str]], str]:
     """Those who need somebody first, then by name, `student2` before `student10`; states that pass move nobody."""
     parts = re.split(r"(\d{1,18})", row.user.casefold())
     return row.status.tone is not Tone.BAD, [(int(part) if n % 2 else 0, part) for n, part in enumerate(parts)], row.key
@@ -273,7 +273,7 @@ def _counts(commits: Iterable[str], newest: str, places: Places) -> tuple[Versio
     everyone = {newest, *counted} if newest else counted.keys()
     return tuple(
         VersionCount(
-            words.share(_label(commit, places) if commit else words.NO_VERSION, counted[commit], total),
+            _label(commit, places) if commit else words.NO_VERSION,
             counted[commit],
             total,
             bool(commit) and commit == newest,

@@ -18,6 +18,7 @@ from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, HubAddress
 from hub_plugin.reported import Everywhere
+from hub_plugin.rosters import Groups
 from hub_plugin.settings import AgentSettings, from_environment
 from hub_plugin.sources import Node, Publisher
 from hub_plugin.watch import Watcher
@@ -48,14 +49,15 @@ async def _serve() -> None:
     publisher = Publisher(Path(settings.publisher)) if settings.publisher else None
     node = Node(Path(settings.node)) if settings.node else None
     everywhere = Everywhere(node)
-    watcher = Watcher(publisher, everywhere, Board())
     agents = LocalAgents(
         AgentSettings(
             settings.courses, Path(settings.node), settings.agent_state, settings.system_user, home=settings.home
         )
     )
     hub = Hub(address, frozenset(settings.admin_groups))
-    app = make_hub_app(settings, hub, database, watcher, agents, node, publisher, events, everywhere)
+    groups = Groups(hub.groups)
+    watcher = Watcher(publisher, everywhere, Board(), groups)
+    app = make_hub_app(settings, hub, database, watcher, agents, node, publisher, events, everywhere, groups)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -39,6 +39,8 @@ class Settings:
     db_url: str = "sqlite:///synced-folders.sqlite"
     redis_url: str = ""
     """Tells several replicas of the service of each other's events; '' where there is one."""
+    members_folder: str = ""
+    """Where the node's lists of members are kept; '' if somebody else does."""
     public_url: str = ""
     """The hub's address as browsers and git hosts see it, for links and webhooks; '' if only the request tells."""
 
@@ -81,5 +83,7 @@ class AgentSettings:
     home: str = ""
     """Where a person's home is if they have no account; see `Settings.home`."""
     command: tuple[str, ...] = ()
+    members_folder: str = ""
+    """See `Settings.members_folder`."""
     parent: str = ""
     """The socket of the agents' parent; '' where the hub starts each agent itself."""

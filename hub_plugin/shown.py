@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from hub_plugin import words
 from hub_plugin.reports import Names
 
 
@@ -80,10 +81,15 @@ class FolderCard:
 class VersionCount:
     """How many students' folders show a version: `v37: 2 of 3`."""
 
-    words: str
+    label: str
     count: int
     total: int
     newest: bool
+
+    @property
+    def words(self) -> str:
+        """As it is said."""
+        return words.share(self.label, self.count, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,8 @@ class Overview:
     no_folders: str
     courses: tuple[tuple[CourseCard, tuple[ViewRow, ...]], ...]
     no_courses: str
+    groups: Mapping[str, tuple[str, ...]] | None = None
+    """The hub's groups of the courses, each with its users; None if the hub has not said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from hub_plugin.live import Board, layout
 from hub_plugin.overview import overview, places_in
+from hub_plugin.rosters import Groups
 from hub_plugin.shown import Look, Overview, Places
 from hub_plugin.sources import Looked
 
@@ -20,14 +22,17 @@ _SHARE = 15  # however large the class, showing it takes no more than one part i
 
 
 class Watcher:
-    """Keeps a board up to date with two sources, either of which may be missing."""
+    """Keeps a board up to date with its sources, each of which may be missing."""
 
-    def __init__(self, publisher: Looked | None, node: Looked | None, board: Board) -> None:
+    def __init__(
+        self, publisher: Looked | None, node: Looked | None, board: Board, groups: Groups | None = None
+    ) -> None:
         self.board = board
-        self._publisher, self._node = publisher, node
+        self._publisher, self._node, self._groups = publisher, node, groups
         self._audience = 0
         self._watched = asyncio.Event()
         self._looking: dict[Looked, asyncio.Task[None]] = {}
+        self._shown_of: dict[Looked, Look] = {}
         self._started = -INTERVAL_S
         self._places: Places = {}
         self._cost_s = 0.0
@@ -80,7 +85,7 @@ class Watcher:
             await source.close()
 
     def _sources(self) -> list[Looked]:
-        return [source for source in (self._publisher, self._node) if source is not None]
+        return [source for source in (self._publisher, self._node, self._groups) if source is not None]
 
     def _start_looking(self) -> None:
         """Look at each source that is not being looked at: one that hangs does not hold up the other."""
@@ -91,7 +96,7 @@ class Watcher:
 
     async def _look(self, source: Looked) -> None:
         try:
-            before = source.last
+            before = self._shown_of.get(source, Look())
             after = await source.look()
             if after.document is not before.document or after.problem != before.problem:
                 self._show()
@@ -104,10 +109,13 @@ class Watcher:
 
     def _show(self) -> Overview:
         began = time.monotonic()
+        self._shown_of = {source: source.last for source in self._sources()}
         publisher, node = _seen(self._publisher), _seen(self._node)
         self._places = places_in(publisher, self._places)
-        self.shown = overview(publisher, node, self._places)
-        self.board.show(layout(self.shown))
+        groups = self._groups.known if self._groups else None
+        self.shown = replace(overview(publisher, node, self._places), groups=groups)
+        if not self.board.show(layout(self.shown)):
+            self.board.wake()  # a page that is cut in another way may have changed all the same
         self._cost_s = time.monotonic() - began
         return self.shown
 

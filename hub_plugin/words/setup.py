@@ -33,6 +33,26 @@ def node_has_no(course: str, user: str) -> str:
     )
 
 
+def members_file(course: str) -> str:
+    """The first line of a list of members."""
+    return _("Kept by the hub, from its groups of {course}: what you change here is lost.").format(course=course)
+
+
+def members_unwritable(folder: str, why: str) -> str:
+    """The lists of members can't be kept."""
+    return _(
+        "The lists of members in {folder} can't be written ({why}), so the node has those of before: "
+        "make the folder the hub's own, and its group the node's (install -d -m 2750 -g synced-folders {folder})."
+    ).format(folder=folder, why=why)
+
+
+def members_unsafe(folder: str) -> str:
+    """Everybody could put another list there."""
+    return _("Everybody can write to {folder}, so no list of members is kept there: chmod o-w {folder}").format(
+        folder=folder
+    )
+
+
 def agent_ended(code: int) -> str:
     """The agent ended by itself."""
     return _("The agent ended at once (status {code}); its reason is in the hub's log.").format(code=code)

@@ -4,6 +4,7 @@ from hub_plugin.words.catalogue import _
 
 PUBLISHER = _("the publisher")
 NODE = _("the node's service")
+HUB = _("the hub")
 PUBLISHER_MISSING = _("No publisher is running on this computer; start it with “syncd run”.")
 PUBLISHER_DOWN = _("The publisher is not running just now; start it with “syncd run”.")
 PUBLISHER_SECRET = _(

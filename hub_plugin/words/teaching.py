@@ -1,6 +1,6 @@
 """An instructor's page of a class."""
 
-from hub_plugin.words.catalogue import _
+from hub_plugin.words.catalogue import _, plural
 
 LINKS = _("Links for your course's pages")
 LINK_PATH = _("File or folder")
@@ -15,11 +15,21 @@ LINK_BADGE = _("Badge (Markdown)")
 LINK_LTI = _("LTI 1.1 launch")
 LINK_LTI13 = _("LTI 1.3 target link")
 LINK_TEXT = _("Open in JupyterHub")
-ROSTER = _("Without a folder yet")
-ROSTER_ALL = _("Everybody on the roster has a folder.")
+NOT_OPENED = _("Not yet opened")
 ROSTER_UNKNOWN = _("The hub can't say just now who is in this course.")
 PUBLISHED_ELSEWHERE = _("Nobody publishes this course from this machine; what its instructors push still arrives.")
 UNFOLLOWED_YET = _("This hub's node does not follow the course yet; ask whoever runs the hub to add it to the node.")
+
+
+def roster(total: int, missing: int | None) -> str:
+    """Who is in the course by the hub's groups, and how many of them have no folder yet; None: that is not known."""
+    said = plural("{count} student on the roster", "{count} students on the roster", total)
+    if missing is None or not total:
+        return _("{roster}.").format(roster=said)
+    opened = plural("{count} has not opened the course yet", "{count} have not opened the course yet", missing)
+    if not missing:
+        opened = _("everybody has opened the course")
+    return _("{roster}; {opened}.").format(roster=said, opened=opened)
 
 
 def class_line(parts: list[str]) -> str:

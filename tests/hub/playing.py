@@ -18,6 +18,7 @@ from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, HubAddress
 from hub_plugin.reported import Everywhere
+from hub_plugin.rosters import Groups
 from hub_plugin.settings import AgentSettings, Settings
 from hub_plugin.watch import Watcher
 
@@ -37,8 +38,8 @@ TOKENS: dict[str, dict[str, Any]] = {
 class Service:
     """The service over a hub that the test plays: its API knows the tokens above."""
 
-    def __init__(self, client: TestClient, asked: list[str]) -> None:
-        self.client, self.asked = client, asked
+    def __init__(self, client: TestClient, asked: list[str], groups: dict[str, list[str]]) -> None:
+        self.client, self.asked, self.groups = client, asked, groups
 
     async def post(self, what: str, token: str, body: object) -> int:
         headers = {"Authorization": f"token {token}"} if token else {}
@@ -59,6 +60,14 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 async def played(folder: Path, events: Events | None = None) -> AsyncIterator[Service]:
     """One replica of the service, with its state in a folder."""
     asked: list[str] = []
+    groups: dict[str, list[str]] = {}
+
+    async def listed(request: web.Request) -> web.Response:
+        """One group at a time, and in `total` also those that the service may not see, as the hub does."""
+        at = int(request.query["offset"])
+        items = [{"kind": "group", "name": name, "users": users} for name, users in list(groups.items())[at : at + 1]]
+        said = {"items": items, "_pagination": {"offset": at, "limit": 1, "total": 99, "next": None}}
+        return web.json_response(said, status=200 if groups else 403)
 
     async def user(request: web.Request) -> web.Response:
         token = request.headers["Authorization"].removeprefix("token ")
@@ -72,21 +81,22 @@ async def played(folder: Path, events: Events | None = None) -> AsyncIterator[Se
 
     hub = web.Application()
     hub.router.add_get("/hub/api/user", user)
+    hub.router.add_get("/hub/api/groups", listed)
     hub.router.add_post("/hub/api/oauth2/token", token)
     async with TestServer(hub) as api:
         course = Course("ds8", "https://x/o/r", groups=("course-ds8",), staff_groups=("course-ds8-staff",))
         settings = Settings(courses=(course,), node_services=("node-b",))
         address = HubAddress(str(api.make_url("/hub/api")), "none", PREFIX, "/", "service-x", frozenset({ACCESS}))
         database = await asyncio.to_thread(Database, f"sqlite:///{folder}/state.sqlite")
-        everywhere = Everywhere(None)
+        everywhere, known = Everywhere(None), Hub(address, frozenset())
         app = make_hub_app(
             settings,
-            Hub(address, frozenset()),
+            known,
             database,
-            Watcher(None, everywhere, Board()),
+            Watcher(None, everywhere, Board(), Groups(known.groups)),
             LocalAgents(AgentSettings((course,), Path("/nowhere"))),
             events=events,
             everywhere=everywhere,
         )
         async with TestClient(TestServer(app)) as client:
-            yield Service(client, asked)
+            yield Service(client, asked, groups)

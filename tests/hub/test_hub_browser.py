@@ -90,7 +90,12 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
 
     log_in(browser, town, "kim", "courses/textbook/")
     until(browser, "[...document.querySelectorAll('.students th bdi')].some(one => one.innerText === 'ben')")
+    town.person("eve").log_in().api("POST", "groups/course-textbook/users", {"users": ["eve"]})
+    eve = "[...document.querySelectorAll('.students tr')].find(row => row.innerText.startsWith('eve'))?.innerText"
+    until(browser, f"{eve}?.includes('Not yet opened')")
     look(browser, "class")
+    town.person("eve").api("DELETE", "groups/course-textbook/users", {"users": ["eve"]})
+    until(browser, f"{eve} === undefined")
     image = "<img src=x onerror='window.owned=1'>"
     (town.course / f"{image.replace('/', '')}.md").write_text("hostile")
     until(browser, f"document.body.innerText.includes({image!r})")

@@ -60,7 +60,7 @@ def test_the_service_has_no_right_but_to_read_its_groups() -> None:
     roles = installed().JupyterHub.load_roles
     service = [role for role in roles if role.get("services")]
     assert [role["scopes"] for role in service] == [
-        ["read:groups!group=course-ds8", "read:groups!group=course-ds8-staff"]
+        [f"{right}:groups!group={group}" for group in ("course-ds8", "course-ds8-staff") for right in ("list", "read")]
     ]
     assert not any("admin" in scope for role in roles for scope in role["scopes"])
 

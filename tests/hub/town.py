@@ -79,6 +79,7 @@ def set_up(processes: Processes, folder: Path) -> dict[str, str]:
     processes.start("publisher", "syncd", "run", env=state)
     settings = folder / "node.toml"
     course_said = f'[[course]]\nname = "textbook"\nremote = "{remote}"\nbranch = "main"\ntoken_file = "reader"\n'
+    course_said += 'members_file = "members/textbook.members"\n'
     settings.write_text(f'store = "{folder}/node"\npoll_seconds = 0.3\n{course_said}{labs}')
     processes.start("node", "syncd", "node", "--config", settings)
     (folder / "node").chmod(0o755)

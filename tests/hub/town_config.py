@@ -50,6 +50,7 @@ c.SyncedFolders.courses = {"textbook": {"remote": town["remote"], "branch": "mai
 c.SyncedFolders.courses["labs"] = {"remote": town["labs"], "branch": "students", "title": "Labs"}
 c.SyncedFolders.node = town["node"]
 c.SyncedFolders.publisher = town["publisher"]
+c.SyncedFolders.members_folder = f"{town['folder']}/members"
 c.SyncedFolders.git_pull_links = True
 c.SyncedFolders.allowed_repositories = [f"{town['git']}/data-8/*"]
 install(c)
@@ -62,6 +63,7 @@ install(
     courses=c.SyncedFolders.courses,
     allowed_repositories=c.SyncedFolders.allowed_repositories,
     agents_socket=town["agents"],
+    members_folder=c.SyncedFolders.members_folder,
     patience=5.0,
 )
 ours = c.Spawner.pre_spawn_hook, c.Spawner.post_stop_hook
