@@ -116,7 +116,7 @@ class Nodes:
 
     def add_folder(self, parent: Folder, name: bytes, upper: bool) -> Folder:
         """A folder that was just found."""
-        ino = self._new(_number(b"d", parent.path_of(name)))
+        ino = self._new(folder_number(parent.path_of(name)))
         node = self.by_ino[ino] = parent.children[name] = Folder(ino, parent, name, upper)
         self.renamed(node)
         return node
@@ -235,6 +235,11 @@ class Nodes:
         if self._passing is not None:
             self._passing.append(ino)
         return ino
+
+
+def folder_number(path: bytes) -> int:
+    """The number of the folder at a path, unless something else has it."""
+    return _number(b"d", path)
 
 
 def _number(*parts: bytes) -> int:

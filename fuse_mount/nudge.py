@@ -10,10 +10,11 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _WATCH = re.compile(rb"^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+) ", re.MULTILINE)
+_OWNER = re.compile(rb" - fuse\.synced-folders \S+ \S*\buser_id=(\d+)")
 _PATIENCE_S = 5
 _REMEMBERED_S = 60.0
 _MOST = 2000
@@ -56,14 +57,33 @@ class Watchers:
         return found
 
 
+def watching() -> set[int]:
+    """The users of whose folders (mounts of this package) programs watch some; for root, who may look at all."""
+    owners: dict[int, int] = {}
+    with open("/proc/self/mountinfo", "rb") as table:
+        for line in table:
+            if found := _OWNER.search(line):
+                major, minor = map(int, line.split(b" ")[2].split(b":"))
+                owners[major << 20 | minor] = int(found[1])
+    found_devices: set[int] = set()
+    for name in os.listdir("/proc") if owners else ():
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                found_devices |= {device for _, device in _watches_of(f"/proc/{name}")}
+    return {owners[device] for device in found_devices & owners.keys()}
+
+
 def _watched_by(process: str, device: int) -> set[int]:
-    found: set[int] = set()
+    return {ino for ino, at in _watches_of(process) if at == device}
+
+
+def _watches_of(process: str) -> Iterator[tuple[int, int]]:
+    """Inode and device of all that a process watches."""
     for fd in os.listdir(f"{process}/fd"):
         with contextlib.suppress(OSError):
             if os.readlink(f"{process}/fd/{fd}") == "anon_inode:inotify":
                 info = Path(f"{process}/fdinfo/{fd}").read_bytes()
-                found |= {int(ino, 16) for ino, at in _WATCH.findall(info) if int(at, 16) == device}
-    return found
+                yield from ((int(ino, 16), int(at, 16)) for ino, at in _WATCH.findall(info))
 
 
 def nudge(point: Path, names: Mapping[bytes, Iterable[bytes]]) -> None:

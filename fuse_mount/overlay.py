@@ -54,6 +54,8 @@ class Overlay:
         """Files that somebody has open."""
         self.writing: set[File] = set()
         """Files that somebody has open for writing."""
+        self.catch_up: Callable[[], None] = lambda: None
+        """Called by the engine before each request, under the lock: the lower may be another one afterwards."""
         self.before_copy_up: Callable[[File], None] = lambda node: None
         """The engine's say before a lower file becomes an upper one; ESTALE makes the caller look it up again."""
         self.is_bound: Callable[[File], bool] = lambda node: False

@@ -18,6 +18,7 @@ from fuse_mount.lower import SnapshotLower
 from fuse_mount.observe import Observer, files_at
 from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale, Switch, make_folder, own, unbind
+from fuse_mount.touched import Touched
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
 from syncd.manifest import difference, since_agreed
@@ -277,7 +278,7 @@ class Updating:
         """The paths that the commit changes and no step names, where the student may have something."""
         named = self._named()
         written = {os.fsdecode(node.path()) for node in self.overlay.writing if not node.gone}
-        touched = _Touched(self.overlay)
+        touched = Touched(self.overlay)
         waiting = self.overlay.layer.waiting
         for path in self.theirs.keys() | waiting.keys():
             if path in named or not (path in written or path in waiting or touched(os.fsencode(path))):
@@ -348,31 +349,3 @@ def _forget_lower(overlay: Overlay, folder: Folder) -> None:
                 drop_folder(overlay, node)
         elif node.low is not None:
             overlay.nodes.unname(node, folder, name)
-
-
-class _Touched:
-    """Whether the student may have changed a path: quick, and right when it says no."""
-
-    def __init__(self, overlay: Overlay) -> None:
-        self._upper = overlay.upper
-        layer = overlay.layer
-        self._records = layer.hidden | layer.redirects.keys()
-        self._names: dict[bytes, dict[bytes, bool]] = {}
-
-    def __call__(self, path: bytes) -> bool:
-        at = path
-        while self._records and at:
-            if at in self._records:
-                return True
-            at = at.rpartition(b"/")[0]
-        folder = b""
-        for name in path.split(b"/"):
-            if folder not in self._names:
-                self._names[folder] = dict(self._upper.names(folder))
-            is_folder = self._names[folder].get(name)
-            if is_folder is None:
-                return False
-            folder = folder + b"/" + name if folder else name
-            if not is_folder:
-                return True
-        return True

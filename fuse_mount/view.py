@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from fuse_mount import observe
+from fuse_mount.catch_up import CatchUp, switch_at_once
+from fuse_mount.catch_up import notices as notices
 from fuse_mount.handover import Handed, claim
 from fuse_mount.inode import File, Folder
 from fuse_mount.journal import Journal, JournalFile, discard, stage
@@ -20,6 +22,7 @@ from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import MountOptions, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
 from fuse_mount.mount_point import prepare, shut
+from fuse_mount.nudge import watching as watching
 from fuse_mount.observe import Observer
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
@@ -32,7 +35,7 @@ from fuse_mount.upper import Upper
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
-from syncd.view import Mine, Step, Update, View
+from syncd.view import Mine, Newest, Posted, Step, Update, View
 
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
@@ -112,6 +115,8 @@ class OverlayView:
         self._overlay = Overlay(EmptyLower(), self._upper, self._log, Caller(os.geteuid(), os.getegid()))
         self._observer: Observer | None = None
         self._closed = False
+        self._catch_up: CatchUp | None = None
+        self._untold = Stale()
         try:
             if self.base is not None:
                 self._show(snapshots(self.base))
@@ -219,6 +224,39 @@ class OverlayView:
         if self._engine is None:
             self._mount()
         return outcome.refused
+
+    def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
+        """See `CatchUp`; the engine on mfusepy asks for nothing, and only hears what the agent applies."""
+        with self._overlay.lock:
+            self._catch_up = None if newest is None else CatchUp(newest, self._switch_at_once, asked)
+            self._overlay.catch_up = self._catch_up or (lambda: None)
+            folders = [ino for ino, node in self._overlay.nodes.by_ino.items() if isinstance(node, Folder)]
+        if newest is None and isinstance(self._engine, KernelEngine):
+            self._engine.tell_all(folders)
+
+    def still(self) -> contextlib.AbstractContextManager[None]:
+        """Go nowhere by itself meanwhile."""
+        return self._catch_up.still(self._overlay) if self._catch_up is not None else contextlib.nullcontext()
+
+    def nudge(self) -> None:
+        """Tell programs that watch folders what changed since the last time, where nobody applied an update."""
+        with self._overlay.lock:
+            stale, self._untold = self._untold, Stale()
+        if self._engine is not None:
+            self._engine.nudge(stale)
+
+    def _switch_at_once(self, posted: Posted) -> bool:
+        if posted.commit == self.base:
+            return True
+        if posted.since != self.base or posted.paths is None or self._journal.read() is not None:
+            return False
+        to = self._snapshots(posted.commit)
+        stale = switch_at_once(self._overlay, to, posted.paths)
+        if stale is None:
+            return False
+        self._observer = self._observing(to)
+        self._untold.names |= stale.names
+        return True
 
     def is_served(self) -> bool:
         """Read from the kernel's table: a process that asks its own mount may wait for itself for ever."""

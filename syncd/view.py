@@ -6,7 +6,8 @@ the view; `apply` then re-checks that each file is still as observed before it t
 save that comes in between is never overwritten: that step is handed back and planned again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NewType, Protocol
@@ -104,6 +105,39 @@ class Update:
     """The difference of the base and the commit, where whoever made the update knows it already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A version that is ready on the node, as all agents are told of it at once."""
+
+    version: int
+    """Counts what was posted of the course."""
+    commit: CommitId
+    manifest: Path
+    blobs: Path
+    ready_at: float
+    """Seconds since the epoch, by the node's clock."""
+    since: CommitId | None = None
+    paths: Mapping[RelPath, str] | None = None
+    """What it changes, since the commit `since`: `+` (new), `-` (gone) or `~`; None if that is not told."""
+
+
+class Newest(Protocol):
+    """Where a view finds the newest version."""
+
+    @property
+    def version(self) -> int:
+        """How many were posted: a number that can be compared for every request."""
+        ...
+
+    def read(self) -> Posted | None:
+        """The newest; None if there is none."""
+        ...
+
+    def settle(self, posted: Posted, by_itself: bool) -> None:
+        """The view shows this version."""
+        ...
+
+
 class View(Protocol):
     """A student's folder of one course.  Not thread-safe but for `close`: one caller at a time."""
 
@@ -149,6 +183,22 @@ class View(Protocol):
         A step is refused when its path is no longer as its stamp says: the path then waits with its
         old base.  Killed at any point, the next start of the view finishes or undoes the whole.
         """
+        ...
+
+    def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
+        """Go over to new versions by itself, from now on; None: no longer.
+
+        As soon as somebody looks, and if the version concerns nothing of the student's; else `asked` is called (from
+        any thread), once for the version.  Whoever posts versions tells kernels.  A plain folder does nothing here.
+        """
+        ...
+
+    def still(self) -> AbstractContextManager[None]:
+        """Within it, the view goes nowhere by itself: for whoever looks, plans and applies."""
+        ...
+
+    def nudge(self) -> None:
+        """Tell programs that watch folders what changed while the view went over by itself."""
         ...
 
     def is_served(self) -> bool:

@@ -76,6 +76,12 @@ class KernelEngine:
         for folder in stale.folders:
             self.session.inval_inode(folder)
 
+    def tell_all(self, folders: Iterable[int]) -> None:
+        """Have the kernel look all names up again, and list these folders anew.  Not under the overlay's lock."""
+        self.session.inc_epoch()
+        for folder in folders:
+            self.session.inval_inode(folder)
+
     def nudge(self, stale: Stale) -> None:
         """Let programs that watch folders know of what a switch changed; the switch does not wait for it."""
         if not stale.names:

@@ -74,6 +74,10 @@ class KernelOperations:
             Op.SYNCFS: self._syncfs,
         }
 
+    def catch_up(self) -> None:
+        """See `Overlay.catch_up`."""
+        self.overlay.catch_up()
+
     def begin(self, session: Session, agreement: Agreement) -> None:
         """Take note of what the kernel can do."""
         self._ext_xattr = bool(agreement.flags & p.Init.SETXATTR_EXT)

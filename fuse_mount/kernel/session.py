@@ -109,6 +109,10 @@ class Operations(Protocol):
         """Called once, after the last request."""
         ...
 
+    def catch_up(self) -> None:
+        """Called before each request, under the lock."""
+        ...
+
     def again(self, request: "Request", done: bool) -> "Reply":
         """Answer a request that a predecessor had begun (`done`: and carried out) when it died."""
         ...
@@ -224,6 +228,8 @@ class Session:
                         # They may overtake a request that is asked again, whose number must stay on record.
                         handler(request)
                     else:
+                        if not self._begun:
+                            self._operations.catch_up()
                         held.begins(unique)
                         reply = handler(request)
                         held.ends()

@@ -4,6 +4,7 @@ The folder's work is done by one thread of its own, one thing after another; the
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -12,15 +13,18 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from syncd.agent.keeper import Keeper, sentence_of
+from syncd.agent.news import News
 from syncd.agent.soft_limit import Kept, SoftLimit
-from syncd.agent.update import Report, State
+from syncd.agent.update import Report, State, gone_over
 from syncd.core.errors import NeedsUser, Stop, SyncError, TryAgain
 from syncd.log_fields import about
 from syncd.node.client import NodeClient, Ready
+from syncd.view import Posted
 
 _log = logging.getLogger(__name__)
 _FIRST_TRY_S, _LONGEST_TRY_S = 0.2, 15.0
 _GUARD_S = 1.0
+_SETTLED_WITHIN_S = 10.0
 _SHOWN_NOTES = 20
 _PAUSED = "Paused: no new versions come until you let them."
 _FIRST_MEASURED_S, _MEASURED_EVERY_S = 30.0, 600.0
@@ -41,17 +45,22 @@ class Follower:
         retry_s: float,
         shown: Callable[[], None] | None = None,
         limit: SoftLimit | None = None,
+        news: News | None = None,
     ) -> None:
         """A waiting merge is tried again after `retry_s`.
 
-        `shown` is called when the folder is there first; `limit`: what the student may keep before `status` says so.
+        `shown` is called when the folder is there first; `limit`: what the student may keep before `status` says so;
+        `news`: where somebody posts new versions, so that the node need not be asked for them.
         """
         self.course = course
         self.changed = asyncio.Event()
         self._user, self._keeper, self._node = user, keeper, node
         self._log = about(_log, course=course, user=user)
         self._retry_s = max(retry_s, _FIRST_TRY_S)
-        self._shown, self._limit = shown, limit
+        self._shown, self._limit, self._news = shown, limit, news
+        self._posted: Posted | None = None
+        self._told, self._settled_to = asyncio.Event(), asyncio.Event()
+        self._told.set()
         self._measured_at = time.monotonic() - _MEASURED_EVERY_S + _FIRST_MEASURED_S
         self._kept: Kept | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"view-{course}")
@@ -73,6 +82,7 @@ class Follower:
 
     def status(self) -> dict[str, Any]:
         """The view as the node and the commands are told of it."""
+        self._switched_by_itself()
         state, sentence = self._standing()
         return {
             "user": self._user,
@@ -107,6 +117,9 @@ class Follower:
 
     async def open(self) -> None:
         """Open the folder.  Stop if another agent has it; other trouble is told by `status` and tried again."""
+        if self._news is not None:
+            loop = asyncio.get_running_loop()
+            self._keeper.follow(self._news, lambda: _later(loop, self._told.set))
         await self._attempt(self._keeper.open)
         self._tell_if_shown()
 
@@ -129,14 +142,14 @@ class Follower:
 
     async def restore(self, path: str) -> str:
         """See `Keeper.restore`."""
-        sentence = await self._on_worker(self._keeper.restore, path, self._ready)
+        sentence = await self._on_worker(self._keeper.restore, path, await self._newest())
         self._wake.set()
         self._tell()
         return sentence
 
     async def update_now(self) -> str:
         """Update, with the files that wait; in a paused folder this once."""
-        self._settled(await self._on_worker(self._keeper.update, self._ready, True))
+        self._settled(await self._on_worker(self._keeper.update, await self._newest(), True))
         return self._standing()[1]
 
     async def pause(self, paused: bool) -> str:
@@ -155,7 +168,54 @@ class Follower:
         """See `compare.compared`."""
         return await self._on_worker(self._keeper.compare, path, version)
 
+    async def settle(self) -> None:
+        """Come to the newest version that was posted, as far as open files let it; in a few seconds at most."""
+        if self._news is None or self.paused:
+            return
+        self._settled_to.clear()
+        self._told.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED_WITHIN_S):
+                await self._settled_to.wait()
+
+    async def nudge(self) -> None:
+        """See `View.nudge`."""
+        await self._on_worker(self._keeper.nudge)
+
+    async def alone(self) -> None:
+        """Nobody posts any more: ask the node from now on."""
+        self._news = None
+        self._told.set()
+        await self._on_worker(self._keeper.follow, None, lambda: None)
+
+    async def _hear(self, news: News) -> None:
+        """Have the folder brought to what is posted, whenever somebody says that it is time to."""
+        while self._news is not None:
+            await self._told.wait()
+            self._told.clear()
+            posted = news.read()
+            if posted is None or (posted.commit == self._keeper.commit and self._ready is not None):
+                self._settled_to.set()
+            else:
+                self._wake.set()
+
+    async def _newest(self) -> Ready | None:
+        """The newest version that we know of."""
+        posted = self._news.read() if self._news is not None else None
+        if posted is not None and (self._ready is None or posted.commit != self._ready.commit):
+            try:
+                self._ready = await self._node.ready(
+                    self.course, posted.commit, posted.manifest, posted.blobs, posted.ready_at
+                )
+                self._posted, self._away = posted, None
+            except SyncError as problem:
+                self._away = sentence_of(problem)
+                self._tell()
+        return self._ready
+
     async def _follow(self) -> None:
+        if self._news is not None:
+            await self._hear(self._news)
         pause = _FIRST_TRY_S
         while True:
             try:
@@ -184,9 +244,12 @@ class Follower:
             if self.paused:
                 pause = None
                 continue
-            began = time.monotonic()
-            report = await self._attempt(self._keeper.update, self._ready)
+            began, ready, posted = time.monotonic(), await self._newest(), self._posted
+            report = await self._attempt(self._keeper.update, ready)
             took = time.monotonic() - began
+            if self._news is not None and posted is not None and report is not None and report.commit == posted.commit:
+                self._news.settle(posted, by_itself=False)
+            self._settled_to.set()
             if report is None:
                 pause, again = again, min(again * 2, _LONGEST_TRY_S)
                 continue
@@ -248,6 +311,16 @@ class Follower:
                 await asyncio.sleep(_LONGEST_TRY_S)
                 self._wake.set()
 
+    def _switched_by_itself(self) -> None:
+        """Take notice of a version that the view went over to without us."""
+        switched = self._news.switched if self._news is not None else None
+        if switched is None or switched.posted.commit != self._keeper.commit:
+            return
+        if self._report is None or self._report.commit != switched.posted.commit:
+            self._report = gone_over(switched.posted.commit, len(switched.posted.paths or ()))
+            self._updated_at = switched.at
+            self._visible_s = max(0.0, switched.at - switched.posted.ready_at)
+
     def _tell_if_shown(self) -> None:
         if self._shown is not None and self._keeper.commit is not None:
             shown, self._shown = self._shown, None
@@ -284,3 +357,8 @@ class Follower:
     async def _on_worker(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, lambda: work(*args, **kwargs))
+
+
+def _later(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the agent ends
+        loop.call_soon_threadsafe(what)

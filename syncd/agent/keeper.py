@@ -11,7 +11,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.merge.resolve import Note
 from syncd.node.client import Ready
 from syncd.versions import DAY_S, Limits, Versions
-from syncd.view import View
+from syncd.view import Newest, View
 
 _log = logging.getLogger(__name__)
 _NOTES = 100
@@ -58,6 +58,8 @@ class Keeper:
         self._state, self._wanted, self._quiet_s, self._known = state, wanted, quiet_s, known
         self._snapshots = Snapshots(state / "snapshots", door)
         self._versions = Versions(state / "versions")
+        self._newest: Newest | None = None
+        self._asked: Callable[[], None] = lambda: None
         self._pruned_at = 0.0
         self._view: View | None = None
 
@@ -82,13 +84,33 @@ class Keeper:
             raise NeedsUser(_BASE_LOST) from problem
         self.kind = kind.name
         keep_kind(self._state, kind.name)
+        if self._newest is not None and not self.paused:
+            self._view.follow(self._newest, self._asked)
         self._shown()
+
+    def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
+        """Have the view go over to new versions by itself, where it can (see `View.follow`)."""
+        self._newest, self._asked = newest, asked
+        if self._view is not None:
+            self._view.follow(None if self.paused else newest, asked)
+
+    def nudge(self) -> None:
+        """See `View.nudge`."""
+        if self._view is not None:
+            self._view.nudge()
 
     def update(self, ready: Ready | None, update_now: bool = False) -> Report:
         """Bring the folder to the ready commit (None: retry what waits for the one it shows)."""
         if ready is not None:
             self._snapshots.learn(ready)
         view = self._opened()
+        with view.still():
+            newest = self._newest.read() if self._newest is not None else None
+            if newest is not None and newest.commit == view.base:
+                ready = None  # it has gone over by itself meanwhile, and must not go back
+            return self._updated(view, ready, update_now)
+
+    def _updated(self, view: View, ready: Ready | None, update_now: bool) -> Report:
         commit = view.base if ready is None else ready.commit
         if commit is None:
             raise TryAgain(_NOT_YET)
@@ -107,6 +129,10 @@ class Keeper:
     def restore(self, path: str, ready: Ready | None) -> str:
         """Give a file, a folder or ('') everything back; a sentence that says what was done."""
         view = self._opened()
+        with view.still():
+            return self._restored(view, path, ready)
+
+    def _restored(self, view: View, path: str, ready: Ready | None) -> str:
         if view.base is None:
             raise NeedsUser(_NOT_YET)
         try:
@@ -133,10 +159,13 @@ class Keeper:
             write_durably(self._state / "paused", b"")
         else:
             (self._state / "paused").unlink(missing_ok=True)
+        self.follow(self._newest, self._asked)
 
     def changes(self) -> dict[str, Any]:
         """See `compare.listed`."""
-        return listed(self._opened(), self._versions)
+        view = self._opened()
+        with view.still():
+            return listed(view, self._versions)
 
     def compare(self, path: str, version: str) -> dict[str, Any]:
         """See `compare.compared`."""
@@ -144,7 +173,8 @@ class Keeper:
         if view.base is None:
             raise NeedsUser(_NOT_YET)
         try:
-            return compared(view, self._snapshots(view.base), self._versions, RelPath(path), version)
+            with view.still():
+                return compared(view, self._snapshots(view.base), self._versions, RelPath(path), version)
         except (LookupError, ValueError) as problem:
             raise NeedsUser("The earlier version can't be read any more.") from problem
 

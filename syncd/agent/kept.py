@@ -28,6 +28,10 @@ class Kept:
         self.numbers: dict[str, tuple[int, int]] = {}
         """The same in the agent's own counting, by key in hexadecimal."""
 
+    def devices(self) -> list[int]:
+        """Of the mounts that are kept."""
+        return [device for device, _ in self._fds.values()]
+
     def heard(self, peer: socket.socket, words: bytes, fds: list[int]) -> bool:
         """Do as an agent says; whether what is kept has changed.  Takes the descriptors over."""
         kind, key, rest = words[:1], words[1 : 1 + _KEY], words[1 + _KEY :]

@@ -2,14 +2,14 @@
 
 import functools
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
 from syncd.blobs import Snapshot
-from syncd.core.entry import CommitId
+from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser
 from syncd.view import View
 
@@ -35,6 +35,10 @@ class Kind:
     name: str
     open: OpenView
     why_not: str | None
+    notices: Callable[[Mapping[RelPath, str] | None], list[bytes]] = lambda paths: []
+    """What a mount's device is told of a version that changes these paths."""
+    watching: Callable[[], Collection[int]] = frozenset
+    """Users of this machine with programs that watch such folders."""
 
 
 def kinds() -> dict[str, Kind]:
@@ -90,11 +94,12 @@ def _points() -> Mapping[str, EntryPoint]:
 
 def _load(point: EntryPoint) -> Kind:
     try:
-        opener = cast(OpenView, point.load())
-        available = cast(Callable[[], str | None], importlib.import_module(point.module).available)
+        opener, module = cast(OpenView, point.load()), importlib.import_module(point.module)
+        available = cast(Callable[[], str | None], module.available)
     except (ImportError, AttributeError) as problem:
         return Kind(point.name, _missing, f"it is not installed whole ({problem}).")
-    return Kind(point.name, opener, available())
+    told = {name: getattr(module, name) for name in ("notices", "watching") if hasattr(module, name)}
+    return Kind(point.name, opener, available(), **told)
 
 
 def _missing(root: Path, state: Path, snapshots: Callable[[CommitId], Snapshot], quiet_s: float = 2.0) -> View:

@@ -14,15 +14,18 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from syncd.agent.become import Student, become, student
 from syncd.agent.cgroup import Groups
+from syncd.agent.herald import Agent, Herald
 from syncd.agent.kept import KEEPER, Kept
+from syncd.agent.news import MOST_COURSES, Answers, News
 from syncd.agent.records import Record, Records, began, opened
+from syncd.agent.service import Told
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
 from syncd.sd_notify import Telling, tell_ready, tell_stopping
@@ -39,8 +42,20 @@ _LONGEST_WAIT_S = 30.0
 Courses = Callable[[Student], Mapping[str, Path]]
 """The courses of which somebody is a member, and where their content lies: by root's own settings."""
 
-Work = Callable[[Student, Sequence[str], Mapping[str, int], Callable[[str], None]], int]
-"""A child's life, as the student: the courses, descriptors of their content, and what to call once one shows.
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a child is given."""
+
+    doors: Mapping[str, int]
+    """Descriptors of the courses' content."""
+    shown: Callable[[str], None]
+    """To be called once a course shows."""
+    told: Told
+
+
+Work = Callable[[Student, Sequence[str], Given], int]
+"""A child's life, as the student, for some courses.
 
 Its result is the exit status; 0 if it ended because it was told to.
 """
@@ -57,6 +72,9 @@ class _Agent:
     talk: socket.socket | None = None
     """Where the child tells of each course that shows (S and its place in `courses`), and what to keep (see `kept`)."""
     kept: Kept = field(default_factory=Kept)
+    answers: Answers = field(default_factory=Answers)
+    wake: int = -1
+    """The end of a pipe that wakes it (see `service.Told`); -1: it was started by an earlier parent."""
     shown: set[str] = field(default_factory=set)
     adopted: bool = False
     started: float = 0.0
@@ -64,6 +82,21 @@ class _Agent:
     pause_s: float = _FIRST_AGAIN_S
     ending: bool = False
     used: float = 0.0
+
+    @property
+    def user(self) -> str:
+        return self.who.name
+
+    @property
+    def uid(self) -> int:
+        return self.who.uid
+
+    @property
+    def hears(self) -> bool:
+        return self.wake >= 0
+
+    def devices(self) -> Iterable[int]:
+        return self.kept.devices()
 
 
 @dataclass(slots=True)
@@ -79,7 +112,14 @@ class Parent:
     """Serves until told to end."""
 
     def __init__(
-        self, listener: socket.socket, records: Records, groups: Groups, courses: Courses, work: Work, idle_s: float
+        self,
+        listener: socket.socket,
+        records: Records,
+        groups: Groups,
+        courses: Courses,
+        work: Work,
+        idle_s: float,
+        herald: Callable[[selectors.BaseSelector, Callable[[], Iterable[Agent]]], Herald],
     ) -> None:
         """`listener`: SOCK_SEQPACKET.  An agent whose student has had no process for `idle_s` is ended."""
         self._listener, self._records, self._groups = listener, records, groups
@@ -87,6 +127,7 @@ class Parent:
         self._agents: dict[int, _Agent] = {}
         self._askers: list[_Asker] = []
         self._waiting = selectors.DefaultSelector()
+        self._herald = herald(self._waiting, self._agents.values)
         self._looked = time.monotonic()
         self._telling = Telling()
 
@@ -181,8 +222,9 @@ class Parent:
         """Where descriptors, processes or memory have run out it is tried again by itself."""
         agent.courses = tuple(courses)
         agent.shown.clear()
+        agent.answers = Answers()
         try:
-            pid, pidfd, hear = self._forked(agent.who, courses)
+            pid, pidfd, hear = self._forked(agent, courses)
         except OSError as problem:
             agent.pause_s = min(agent.pause_s * 2, _LONGEST_AGAIN_S)
             agent.again_at = time.monotonic() + agent.pause_s
@@ -194,17 +236,20 @@ class Parent:
         self._watch(agent, pid, pidfd, hear)
         self._remember(agent)
 
-    def _forked(self, who: Student, courses: Mapping[str, Path]) -> tuple[int, int, socket.socket]:
+    def _forked(self, agent: _Agent, courses: Mapping[str, Path]) -> tuple[int, int, socket.socket]:
         """A new agent: its process, a descriptor of that, and where it talks to us.  OSError leaves nothing behind."""
         doors: dict[str, int] = {}
+        pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
         hear, say = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        asleep, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             for name, content in courses.items():
                 with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
                     doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             pid = os.fork()
             if pid == 0:
-                self._live(who, tuple(courses), doors, say.fileno())
+                self._live(agent, tuple(courses), doors, pages, asleep, say.fileno())
+            agent.answers.keep_from_others()
             try:
                 pidfd = os.pidfd_open(pid)
             except OSError:
@@ -213,26 +258,39 @@ class Parent:
                 raise
         except OSError:
             hear.close()
+            os.close(wake)
             raise
         finally:
             say.close()
-            for fd in doors.values():
+            for fd in (asleep, *doors.values()):
                 os.close(fd)
         hear.setblocking(False)
+        agent.wake = wake
         return pid, pidfd, hear
 
     def _remember(self, agent: _Agent) -> None:
         record = Record(agent.who.name, agent.pid, began(agent.pid) or 0, agent.kept.numbers)
         self._records.keep(agent.who.uid, record)
 
-    def _live(self, who: Student, courses: Sequence[str], doors: Mapping[str, int], say: int) -> NoReturn:
-        status = 1
+    def _live(
+        self,
+        agent: _Agent,
+        courses: Sequence[str],
+        doors: Mapping[str, int],
+        pages: Mapping[str, int],
+        asleep: int,
+        say: int,
+    ) -> NoReturn:
+        status, who = 1, agent.who
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
-            become(who, {*doors.values(), say})
+            become(who, {*doors.values(), *pages.values(), asleep, say})
             os.environ[KEEPER] = str(say)
-            status = self._work(who, courses, doors, lambda name: _say(say, courses.index(name)))
+            news = {name: News(page, agent.answers, place) for place, (name, page) in enumerate(pages.items())}
+            told = Told(news, asleep, lambda: _say(say, b"D"))
+            given = Given(doors, lambda name: _say(say, b"S%c" % courses.index(name)), told)
+            status = self._work(who, courses, given)
         except Exception:  # noqa: BLE001 - the end of a process
             about(_log, user=who.name).exception("the agent of %s ended", who.name)
         finally:
@@ -255,6 +313,8 @@ class Parent:
             self._deaf(agent)
         elif words[:1] == b"S":
             agent.shown.update(agent.courses[number] for number in words[1:2] if number < len(agent.courses))
+        elif words[:1] == b"D":
+            self._herald.done(agent)
         elif agent.kept.heard(agent.talk, words, list(fds)):
             self._remember(agent)
 
@@ -275,6 +335,9 @@ class Parent:
         self._deaf(agent)
         lived_s = time.monotonic() - agent.started
         agent.pid, agent.pidfd = 0, -1
+        if agent.hears:
+            os.close(agent.wake)
+            agent.wake = -1
         agent.shown.clear()
         if agent.ending or status == 0:
             self._records.drop(agent.who.uid)
@@ -331,7 +394,7 @@ class Parent:
         now = time.monotonic()
         due = [agent.again_at for agent in self._agents.values() if agent.again_at is not None and not agent.pid]
         due += [asker.until for asker in self._askers]
-        due.append(self._looked + _LOOK_S)
+        due += [self._looked + _LOOK_S, self._herald.due_s()]
         return max(0.0, min(due) - now)
 
     def _do_what_is_due(self) -> None:
@@ -350,6 +413,7 @@ class Parent:
             if found is None or asker.until <= now or is_there:
                 self._askers.remove(asker)
                 _tell(asker.peer, self._facts(found) if found else {"error": "The agent ended at once; see its log."})
+        self._herald.do_what_is_due()
         if now - self._looked >= _LOOK_S:
             self._looked = now
             self._end_idle(now)
@@ -384,9 +448,9 @@ def _is_mounted(who: Student, course: str) -> bool:
         return any(b" %s " % wanted in line and b"user_id=%d," % who.uid in line for line in table)
 
 
-def _say(say: int, number: int) -> None:
+def _say(say: int, word: bytes) -> None:
     with contextlib.suppress(OSError):  # the parent is gone: nobody wants to know
-        os.write(say, b"S%c" % number)
+        os.write(say, word)
 
 
 def _tell(peer: socket.socket, said: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ from syncd.folder.spelling import folding_of
 from syncd.folder.statcache import StatCache
 from syncd.folder.writers import open_for_writing
 from syncd.manifest import Manifest, changes_to
-from syncd.view import Mine, MoveBeside, Stamp, Step, Update, View
+from syncd.view import Mine, MoveBeside, Newest, Stamp, Step, Update, View
 
 _MANY = 10
 """A folder of so many files that has none left was more likely unmounted than emptied by the student."""
@@ -176,6 +176,16 @@ class PlainView:
         self._records.set_base(self._base)
         self._seen = None
         self.root.mkdir(parents=True, exist_ok=True)
+
+    def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
+        """Nobody asks us before they look into a plain folder."""
+
+    def still(self) -> AbstractContextManager[None]:
+        """It always is."""
+        return nullcontext()
+
+    def nudge(self) -> None:
+        """Ordinary files tell by themselves."""
 
     def is_served(self) -> bool:
         """Ordinary files need nobody."""

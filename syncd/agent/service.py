@@ -17,6 +17,7 @@ from syncd.agent.control import serve
 from syncd.agent.follower import Follower
 from syncd.agent.keeper import Keeper
 from syncd.agent.kinds import Kind, kinds
+from syncd.agent.news import News
 from syncd.agent.soft_limit import SoftLimit
 from syncd.core.errors import NeedsUser, Stop, SyncError
 from syncd.node.client import NodeClient
@@ -49,6 +50,23 @@ class AgentConfig:
     shown: Callable[[str], None] | None = None
     """Called once a course shows."""
     limit: SoftLimit = field(default_factory=SoftLimit)
+    told: "Told | None" = None
+    """How whoever started us tells us of new versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the agents' parent gives an agent, so that no update need wake it."""
+
+    news: Mapping[str, News]
+    wake: int
+    """A pipe to read from: a byte asks us to come to the newest versions, its end is the parent's."""
+    done: Callable[[], None]
+    """Called once we have."""
+
+
+NUDGE = b"n"
+"""The byte that says: somebody watches folders of this agent's."""
 
 
 async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
@@ -64,6 +82,8 @@ async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object
             agent = _Agent(config, known, node, stack)
             for course in config.courses:
                 await agent.open(course)
+            if config.told is not None:
+                stack.enter_context(agent.hearing(config.told))
             socket = await stack.enter_async_context(serve(config.state, agent))
             if ready is not None:
                 ready({"socket": str(socket), "views": agent.status()})
@@ -79,6 +99,7 @@ class _Agent:
         self._config, self._known, self._node, self._stack = config, known, node, stack
         self._followers: dict[str, Follower] = {}
         self._courses: tuple[FollowedCourse, ...] = config.courses
+        self._hearing: set[asyncio.Task[None]] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.more = asyncio.Event()
         """Set when there are new tasks."""
@@ -89,13 +110,48 @@ class _Agent:
         state, door = config.state / "courses" / course.name, config.doors.get(course.name)
         keeper = Keeper(course.root, state, config.view, config.quiet_s, self._known, door)
         shown = functools.partial(config.shown, course.name) if config.shown else None
-        follower = Follower(course.name, config.user, keeper, self._node, config.quiet_s, shown, config.limit)
+        news = config.told.news.get(course.name) if config.told else None
+        follower = Follower(course.name, config.user, keeper, self._node, config.quiet_s, shown, config.limit, news)
         self._followers[course.name] = follower
         self._stack.push_async_callback(follower.close)
         await follower.open()
         parts = (follower.run(), _tell(self._node, follower, config))
         self.tasks |= {asyncio.create_task(part) for part in parts}
         self.more.set()
+
+    @contextlib.contextmanager
+    def hearing(self, told: Told) -> Iterator[None]:
+        """Do as the parent says, meanwhile."""
+        loop = asyncio.get_running_loop()
+
+        def hear() -> None:
+            with contextlib.suppress(BlockingIOError):
+                words = os.read(told.wake, 64)
+                if not words:
+                    loop.remove_reader(told.wake)
+                work = self._settle(told, NUDGE in words) if words else self._alone()
+                task = loop.create_task(work)
+                self._hearing.add(task)
+                task.add_done_callback(self._hearing.discard)
+
+        os.set_blocking(told.wake, False)
+        loop.add_reader(told.wake, hear)
+        try:
+            yield
+        finally:
+            loop.remove_reader(told.wake)
+
+    async def _settle(self, told: Told, nudge: bool) -> None:
+        followers = list(self._followers.values())
+        await asyncio.gather(*(follower.settle() for follower in followers))
+        if nudge:
+            for follower in followers:
+                await follower.nudge()
+        told.done()
+
+    async def _alone(self) -> None:
+        for follower in list(self._followers.values()):
+            await follower.alone()
 
     async def follow(self, course: str, root: Path) -> str:
         if course not in self._followers:

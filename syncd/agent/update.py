@@ -244,8 +244,17 @@ def _report(view: View, changed: int, notes: Iterable[Note]) -> Report:
         names = ", ".join(waiting[:3]) + (f" and {len(waiting) - 3} more" if len(waiting) > 3 else "")
         sentence = f"An update waits until you have saved and closed {names}."
         return Report(view.base, State.WAITING, sentence, changed, waiting, tuple(notes))
-    sentence = "Up to date." if not changed else f"Up to date; {_counted(changed)} updated."
-    return Report(view.base, State.UP_TO_DATE, sentence, changed, (), tuple(notes))
+    return Report(view.base, State.UP_TO_DATE, up_to_date(changed), changed, (), tuple(notes))
+
+
+def gone_over(commit: CommitId, changed: int) -> Report:
+    """Of a view that went over to a version by itself, in which so many files are others."""
+    return Report(commit, State.UP_TO_DATE, up_to_date(changed), changed)
+
+
+def up_to_date(changed: int) -> str:
+    """The sentence of a view that shows the newest version, in which so many files are others."""
+    return f"Up to date; {_counted(changed)} updated." if changed else "Up to date."
 
 
 def _twin(view: View, path: RelPath) -> RelPath | None:

@@ -17,8 +17,9 @@ import click
 from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import Student
 from syncd.agent.cgroup import Groups, Limits, delegated
+from syncd.agent.herald import Herald
 from syncd.agent.kinds import kinds
-from syncd.agent.parent import Parent
+from syncd.agent.parent import Given, Parent
 from syncd.agent.records import Records
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.agent.soft_limit import SoftLimit
@@ -84,8 +85,16 @@ def run(
     with _listening(where, group) as listener:
         kept = Records(records)
         groups = Groups(delegated(), Limits(memory << 20))
-        parent = Parent(listener, kept, groups, courses.of, _work(node, quiet_s, SoftLimit(soft_limit << 20)), idle_s)
-        kinds()  # imports all that an agent needs, once for all,
+        overlay = kinds()["overlay"]  # imports all that an agent needs, once for all,
+        parent = Parent(
+            listener,
+            kept,
+            groups,
+            courses.of,
+            _work(node, quiet_s, SoftLimit(soft_limit << 20)),
+            idle_s,
+            lambda waiting, running: Herald(node, waiting, running, overlay.notices, overlay.watching),
+        )
         changed_lines(b"", b"\n")  # and what merges need
         gc.collect()
         gc.freeze()
@@ -143,19 +152,18 @@ class _Courses:
         return self._path.stat().st_mtime_ns if self._path.exists() else 0, added_stamp(self.config.store)
 
 
-def _work(
-    node: Path, quiet_s: float, limit: SoftLimit
-) -> Callable[[Student, Sequence[str], Mapping[str, int], Callable[[str], None]], int]:
-    def live(who: Student, courses: Sequence[str], doors: Mapping[str, int], shown: Callable[[str], None]) -> int:
+def _work(node: Path, quiet_s: float, limit: SoftLimit) -> Callable[[Student, Sequence[str], Given], int]:
+    def live(who: Student, courses: Sequence[str], given: Given) -> int:
         config = AgentConfig(
             courses=tuple(FollowedCourse(name, who.home / name) for name in courses),
             state=who.home / _STATE,
             node=node,
             user=who.name,
             quiet_s=quiet_s,
-            doors=doors,
-            shown=shown,
+            doors=given.doors,
+            shown=given.shown,
             limit=limit,
+            told=given.told,
         )
         asyncio.run(run_agent(config))
         return 0

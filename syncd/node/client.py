@@ -96,12 +96,18 @@ class NodeClient(AbstractAsyncContextManager["NodeClient"]):
                 async for line in answer.lines():
                     found = json.loads(line)
                     if found:
-                        manifest = Path(found["manifest"])
-                        door = await self._door(course, manifest)
-                        yield Ready(CommitId(found["commit"]), manifest, Path(found["blobs"]), found["ready_at"], door)
+                        manifest, blobs = Path(found["manifest"]), Path(found["blobs"])
+                        yield await self.ready(course, CommitId(found["commit"]), manifest, blobs, found["ready_at"])
         except (OSError, TimeoutError, ValueError) as error:
             raise self._away() from error
         raise self._away()
+
+    async def ready(self, course: str, commit: CommitId, manifest: Path, blobs: Path, ready_at: float) -> Ready:
+        """What somebody who follows the course for us was told.  TryAgain if only the node can open it, and is away."""
+        try:
+            return Ready(commit, manifest, blobs, ready_at, await self._door(course, manifest))
+        except (OSError, TimeoutError) as error:
+            raise self._away() from error
 
     async def _door(self, course: str, manifest: Path) -> int | None:
         """The descriptor of a course's content; None where its path is open to us."""

@@ -19,6 +19,8 @@ from syncd.git.mirror import Mirror, broken_packs, discard, tidy
 from syncd.git.remote import Busy, Damaged, NoBranch, Remote
 from syncd.log_fields import about
 from syncd.metrics.node import CourseMeter
+from syncd.node.changes import Changes, changes
+from syncd.node.client import Ready
 from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
 from syncd.node.prepare import prepare
@@ -36,6 +38,8 @@ class CourseKeeper:
     def __init__(self, course: Course, store: Store, executor: Executor, poll_s: float, meter: CourseMeter) -> None:
         self.course = course
         self.kept: Kept | None = None
+        self.changes: Changes | None = None
+        """What `kept` has changed."""
         self.changed = asyncio.Event()
         """Set when a commit became ready, and replaced by a fresh one then."""
         self.ended = False
@@ -142,7 +146,7 @@ class CourseKeeper:
             return
         if kept is not None:
             self._files = files
-            self._announce(kept)
+            await self._announce(kept)
 
     def _taken_up(self) -> tuple[Kept | None, int]:
         name = self.course.name
@@ -178,7 +182,7 @@ class CourseKeeper:
         self._state, self._sentence = "up_to_date", "Up to date."
         if kept is not None:
             self._files = files
-            self._announce(kept)
+            await self._announce(kept)
         return None, True
 
     def _fetched(self) -> tuple[Kept | None, int]:
@@ -229,11 +233,13 @@ class CourseKeeper:
         if self.kept is None:
             self._sentence = f"The course is being fetched for the first time: {done:,} of {total:,} files."
 
-    def _announce(self, kept: Kept) -> None:
+    async def _announce(self, kept: Kept) -> None:
+        before = self.kept.ready if self.kept else None
+        found = await in_thread(lambda: _changes(before, kept.ready))
         # What is ready at a start may have been saved at any time.
         saved_at = self._committed_at if self.kept is not None else None
         self._meter.ready(kept.ready.commit, saved_at, kept.ready.ready_at)
-        self.kept = kept
+        self.kept, self.changes = kept, found
         if kept.ready.commit == self._told:
             self._told = None
         if self._state == "starting":
@@ -255,6 +261,13 @@ class CourseKeeper:
         passing = isinstance(error, TryAgain)
         self._state, self._sentence = ("offline" if passing else "needs_you"), str(error)
         return (error.after_s if isinstance(error, Busy) else None), passing
+
+
+def _changes(before: Ready | None, now: Ready) -> Changes | None:
+    try:
+        return changes(before, now)
+    except TryAgain:
+        return None  # the one before is collected already
 
 
 def _last_size(sizes: list[int]) -> Callable[[Transfer], None]:

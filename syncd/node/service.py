@@ -19,6 +19,7 @@ from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.metrics.listener import listening, metrics_routes
 from syncd.node.added import add, of_member, with_added
+from syncd.node.changes import Changes
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import Course, NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
@@ -127,6 +128,7 @@ class _Node:
                 web.get("/v1/courses/{name}/follow", self._follow),
                 web.post("/v1/courses/{name}/hint", self._hint),
                 web.post("/v1/views", self._report),
+                web.post("/v1/views/switched", self._switched),
                 web.get("/v1/added", self._added),
                 web.post("/v1/added", self._add),
                 *self.upkeep.routes(),
@@ -203,22 +205,38 @@ class _Node:
         self.upkeep.reported(peer, self._views.report(peer, said))
         return web.json_response({})
 
+    async def _switched(self, request: web.Request) -> web.Response:
+        """The agents' parent tells of views that went over to a version without a word of their own."""
+        _only_ours(request)
+        try:
+            said = await request.json()
+            course, commit, users = str(said["course"]), str(said["commit"]), list(map(str, said["users"]))
+            sentence, visible_s = str(said["sentence"]), said.get("visible_s")
+        except (ValueError, KeyError, TypeError) as error:
+            raise NeedsUser("What switched must be a JSON object with course, commit, users and sentence.") from error
+        for peer, view in self._views.switched(course, users, commit, sentence, visible_s):
+            self.upkeep.reported(peer, view)
+        return web.json_response({})
+
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         keeper = self._keeper(request)
         response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
         await response.prepare(request)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            await self._tell(keeper, response)
+            await self._tell(keeper, response, with_changes=_is_ours(request))
         return response
 
-    async def _tell(self, keeper: CourseKeeper, response: web.StreamResponse) -> None:
-        """Each ready commit once; a slow reader gets the newest and skips what lies between."""
+    async def _tell(self, keeper: CourseKeeper, response: web.StreamResponse, with_changes: bool) -> None:
+        """Each ready commit once; a slow reader gets the newest and skips what lies between.
+
+        `with_changes` for the agents' parent, which tells all agents what would be found in each of them else.
+        """
         last: Ready | None = None
         while not keeper.ended:
             changed = keeper.changed
             current = keeper.kept.ready if keeper.kept else None
             if current is not None and current != last:
-                await self._write(response, _line(current))
+                await self._write(response, _line(current, keeper.changes if with_changes else None))
                 last = current
                 continue
             try:
@@ -256,7 +274,7 @@ def _is_ours(request: web.Request) -> bool:
 
 def _only_ours(request: web.Request) -> None:
     if not _peer(request).is_trusted(os.getuid()):
-        raise web.HTTPForbidden(text="Only root and the node's own user may add courses.")
+        raise web.HTTPForbidden(text="Only root and the node's own user may do that.")
 
 
 def _no_course(name: str) -> str:
@@ -264,13 +282,15 @@ def _no_course(name: str) -> str:
     return f"This node has no course named {name[:64]!r} for you: check the name, or ask to be made a member."
 
 
-def _line(ready: Ready) -> bytes:
-    said = {
+def _line(ready: Ready, changes: Changes | None) -> bytes:
+    said: dict[str, object] = {
         "commit": ready.commit,
         "manifest": str(ready.manifest),
         "blobs": str(ready.blobs),
         "ready_at": ready.ready_at,
     }
+    if changes is not None:
+        said |= {"since": changes.since, "paths": changes.paths}
     return json.dumps(said).encode() + b"\n"
 
 

@@ -88,6 +88,26 @@ class Views:
             self._kept.popitem(last=False)
         return view
 
+    def switched(
+        self, course: str, users: Collection[str], commit: str, sentence: str, visible_s: float | None
+    ) -> Iterator[tuple[Peer, Mapping[str, Any]]]:
+        """Views of a course that show another version now, and nothing of theirs waits; what is kept of each."""
+        wanted = frozenset(users)
+        for key in [key for key in self._kept if key[2] == course and key[1] in wanted]:
+            before = self._kept[key]
+            news: dict[str, Any] = {
+                "commit": _text(commit),
+                "state": "up_to_date",
+                "sentence": _text(sentence),
+                "waiting": [],
+            }
+            view = {**before, **news, "updated_at": time.time()}
+            view |= {"visible_s": _number(visible_s)} if visible_s is not None else {}
+            self._reported(before, view)
+            self._kept[key] = view
+            self._kept.move_to_end(key)
+            yield Peer(key[0], key[1]), view
+
     def heard_since(self, moment: float) -> Iterator[Mapping[str, Any]]:
         """The views that reported after a moment (seconds since the epoch)."""
         for view in reversed(self._kept.values()):
