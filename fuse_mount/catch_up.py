@@ -73,9 +73,10 @@ def switch_at_once(overlay: Overlay, to: Snapshot, paths: Mapping[RelPath, str])
     if layer.waiting or layer.redirects or layer.origins or next(to.manifest.files(), None) is None:
         return None
     touched = Touched(overlay)
-    for path, kind in paths.items():
-        if touched(os.fsencode(path)) or (kind == "-" and any(touched(os.fsencode(above)) for above in parents(path))):
-            return None
+    gone = {folder for path, kind in paths.items() if kind == "-" for folder in parents(path)}
+    vanished = {folder for folder in gone if to.manifest.find(folder) is None}
+    if any(touched(os.fsencode(path)) for path in (*paths, *vanished)):
+        return None
     with overlay.nodes.passing():
         overlay.hold_open()
         overlay.log.append([("base", to.commit, "")])

@@ -150,7 +150,7 @@ class Switch:
             if index is None or not self.new.record(index).is_folder:
                 make_folder(self.overlay, folder, self.stale, self.new)
                 self.record(("show", os.fsdecode(folder)))
-                if self.new.find(RelPath(os.fsdecode(folder))) is not None:
+                if self.new.find(RelPath(os.fsdecode(self._below(folder)))) is not None:
                     self.record(("hide-own", os.fsdecode(folder)))
         for path in sorted(self._layer.hidden):
             if self.new.find(RelPath(os.fsdecode(self._below(path)))) is None:

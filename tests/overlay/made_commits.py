@@ -113,6 +113,10 @@ class BareView(OverlayView):
     def _started(self) -> Engine:
         return NoEngine()
 
+    def went_over(self, snapshot: Snapshot) -> None:
+        """The test has switched the overlay by itself."""
+        self._observer = self._observing(snapshot)
+
 
 Opening = Callable[..., BareView]
 

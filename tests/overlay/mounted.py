@@ -13,9 +13,13 @@ from typing import IO, Any
 
 from made_commits import Store
 
+from fuse_mount.catch_up import notices
+from fuse_mount.kernel.engine import KernelEngine
 from fuse_mount.kernel.mount import close_mount, is_mounted
 from fuse_mount.view import OverlayView, open_view
+from syncd.agent.news import Answers, News, Page
 from syncd.core.entry import CommitId, Mode, RelPath
+from syncd.manifest import difference
 from syncd.view import Step, Take, Update, Wait, Write
 
 ENGINES = ["kernel", "mfusepy"]
@@ -75,6 +79,20 @@ class Mounted:
                 refused = self._obey(view, "switch", *more[:2])
                 view.engine.tell = told  # type: ignore[union-attr, method-assign]
                 return refused
+            case "follow":
+                self._page, self._answers, self._asked = Page(), Answers(), []
+                news = News(self._page.fd, self._answers, 0)
+                view.follow(news, lambda: self._asked.append(self._page.version))
+            case "post":
+                posted = self._page.post(json.dumps({**more[0], "manifest": "", "blobs": "", "ready_at": 0}).encode())
+                assert posted is not None and isinstance(view.engine, KernelEngine)
+                for words in notices(posted.paths):
+                    with contextlib.suppress(OSError):  # as a parent does: what the kernel does not know
+                        os.write(view.engine.session.fd, words)
+            case "went over":
+                return [self._answers.of(0), self._asked]
+            case "nudge":
+                view.nudge()
             case "observe":
                 return sorted(view.observe())
             case "busy":
@@ -121,6 +139,24 @@ class Mounted:
         said = self.ask("switch", self.store.commit(files).commit, steps)
         assert isinstance(said, list)
         return said
+
+    def follow(self) -> None:
+        """Go over to what is posted by itself from now on."""
+        self.ask("follow")
+
+    def post(self, files: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """Post a commit of these files, which follows the one of `before`."""
+        new, old = (self.store.commit(each) for each in (files, before))
+        kinds = {
+            path: "+" if change.base is None else "-" if change.now is None else "~"
+            for path, change in difference(old.manifest, new.manifest).items()
+        }
+        self.ask("post", {"commit": new.commit, "since": old.commit, "paths": kinds})
+
+    def went_over(self) -> tuple[tuple[int, bool], list[int]]:
+        """The version that the view has come to, and whether by itself; the versions for which the agent was asked."""
+        (version, by_itself), asked = self.ask("went over")
+        return (version, by_itself), asked
 
     def switch_while(self, script: str, files: Mapping[str, Any], **steps: Any) -> list[str]:
         """The same, with a shell in the folder at work between the switch and the kernel's hearing of it."""

@@ -1,0 +1,177 @@
+"""A view that goes over to a new version at the moment at which somebody looks; nobody tells its agent."""
+
+import os
+import random
+import subprocess
+from pathlib import Path
+from queue import Queue
+
+import pytest
+from mounted import Mounted
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+pytestmark = pytest.mark.fuse
+
+ONE = {"a.txt": b"1", "lab/x.txt": b"1", "lab/y.txt": b"1", "lab/old/z.txt": b"1", "data/d.csv": b"1"}
+TWO = {"a.txt": b"2", "lab/x.txt": b"22", "lab/y.txt": b"1", "lab/new/n.txt": b"n", "data/d.csv": b"1"}
+
+
+@pytest.fixture(params=["kernel"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The one that is asked before it answers; the other goes over when its agent is woken."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def follower(student: Mounted) -> Mounted:
+    student.switch(ONE)
+    student.follow()
+    return student
+
+
+def _walked(root: Path) -> dict[str, bytes]:
+    found = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+def test_whoever_looks_sees_the_new_version_and_the_agent_is_not_asked(follower: Mounted) -> None:
+    assert _walked(follower.root) == ONE  # the kernel has all of it in its caches
+    follower.post(TWO, ONE)
+    assert follower.read("lab/x.txt") == b"22"
+    assert _walked(follower.root) == TWO
+    assert follower.names("lab") == ["new", "x.txt", "y.txt"]
+    assert follower.went_over() == ((1, True), [])
+
+
+def test_whoever_stands_in_a_folder_sees_it_change(follower: Mounted) -> None:
+    assert _walked(follower.root) == ONE
+    shell = subprocess.Popen(
+        ["sh", "-c", "ls; echo; read go; ls; cat x.txt; ls -d old; stat -c %h ."],
+        cwd=follower.path("lab"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert shell.stdout is not None and [shell.stdout.readline() for _ in range(4)] == [
+        "old\n",
+        "x.txt\n",
+        "y.txt\n",
+        "\n",
+    ]
+    follower.post(TWO, ONE)
+    said, _ = shell.communicate("go\n")
+    assert said == "new\nx.txt\ny.txt\n221\n"
+
+
+def test_open_files_keep_what_they_were(follower: Mounted) -> None:
+    with open(follower.path("lab/x.txt"), "rb") as opened:
+        follower.post(TWO, ONE)
+        assert follower.read("lab/x.txt") == b"22"
+        assert opened.read() == b"1"
+
+
+def test_what_the_student_has_is_left_to_the_agent(follower: Mounted) -> None:
+    follower.write("lab/x.txt", b"mine")
+    follower.post(TWO, ONE)
+    assert follower.read("a.txt") == b"1" and follower.read("lab/x.txt") == b"mine"
+    assert follower.went_over() == ((0, False), [1])
+    assert follower.switch(TWO, take=["lab/x.txt"]) == []
+    assert _walked(follower.root) == TWO
+    # From there on it goes by itself again.
+    follower.post(ONE, TWO)
+    assert _walked(follower.root) == ONE
+    assert follower.went_over() == ((2, True), [1])
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "lab/mine.txt", "lab/y.txt", "data/d.csv"])
+def test_what_a_version_does_not_change_may_be_the_students(follower: Mounted, name: str) -> None:
+    kept = {path: data for path, data in TWO.items() if path != name}
+    follower.write(name, b"mine")
+    follower.post({**kept, name: ONE[name]} if name in ONE else kept, ONE)
+    assert _walked(follower.root) == {**kept, name: b"mine"}
+    assert follower.went_over() == ((1, True), [])
+    assert follower.observe() == [name]
+
+
+@pytest.mark.parametrize(
+    "deed",
+    ["rm lab/x.txt", "mv lab work", "mv lab/y.txt y2.txt", "mkdir lab/new", "ln -s y.txt lab/new", "rm -r lab/old"],
+)
+def test_what_was_removed_renamed_or_stands_in_the_way_is_left_to_the_agent(follower: Mounted, deed: str) -> None:
+    subprocess.run(deed.split(), cwd=follower.root, check=True)
+    before = _walked(follower.root)
+    changed = {**TWO, "lab/y.txt": b"2"}
+    if deed == "mkdir lab/new":
+        changed["lab/new"] = changed.pop("lab/new/n.txt")
+    follower.post(changed, ONE)
+    assert _walked(follower.root) == before
+    assert follower.went_over() == ((0, False), [1])
+
+
+def test_a_version_that_does_not_follow_the_one_that_shows_is_left_to_the_agent(follower: Mounted) -> None:
+    follower.post(ONE, TWO)
+    follower.post({**TWO, "a.txt": b"3"}, TWO)
+    assert _walked(follower.root) == ONE
+    assert follower.went_over() == ((0, False), [2])
+
+
+def test_a_course_without_files_any_more_is_left_to_the_agent(follower: Mounted) -> None:
+    follower.post({}, ONE)
+    assert _walked(follower.root) == ONE
+    assert follower.went_over()[1] == [1]
+
+
+def test_it_is_the_same_version_after_a_crash(follower: Mounted) -> None:
+    follower.post(TWO, ONE)
+    assert follower.read("a.txt") == b"2"
+    follower.restart()
+    assert _walked(follower.root) == TWO
+
+
+def test_no_look_ever_gets_anything_but_the_newest_of_many_versions(follower: Mounted) -> None:
+    dice = random.Random(7)
+    names = [f"{folder}{name}" for folder in ("", "lab/", "lab/deep/er/", "data/") for name in ("a", "b", "c", "d")]
+    before: dict[str, bytes] = dict(ONE)
+    for turn in range(60):
+        now = dict(before)
+        for name in dice.sample(names, 4):
+            if name in now and dice.random() < 0.4:
+                del now[name]
+            else:
+                now[name] = b"%d" % turn * dice.randrange(1, 40)
+        now["turn"] = b"%d" % turn
+        follower.post(now, before)
+        look = dice.randrange(3)
+        if look == 0:
+            assert _walked(follower.root) == now
+        elif look == 1:
+            assert follower.read("turn") == b"%d" % turn
+        before = now if look < 2 else before  # nobody looked: the next one follows a version that never showed
+        if look == 2:
+            assert follower.read("turn") == b"%d" % turn
+            before = now
+    assert _walked(follower.root) == before
+    assert follower.went_over()[1] == []
+
+
+def test_programs_that_watch_a_folder_are_told_when_somebody_asks_for_it(follower: Mounted) -> None:
+    heard: Queue[str] = Queue()
+
+    class Ears(FileSystemEventHandler):
+        def on_closed(self, event: FileSystemEvent) -> None:
+            heard.put(os.fsdecode(event.src_path))
+
+    observer = Observer()
+    observer.schedule(Ears(), str(follower.path("lab")))
+    observer.start()
+    try:
+        follower.post({**ONE, "lab/x.txt": b"2"}, ONE)
+        assert follower.read("lab/x.txt") == b"2"
+        follower.ask("nudge")
+        assert heard.get(timeout=10) == str(follower.path("lab/x.txt"))
+    finally:
+        observer.stop()
+        observer.join()
