@@ -44,7 +44,7 @@ async def _replay(request: web.Request) -> web.StreamResponse:
     context = _for_admins(request)
     wanted = (await request.post()).get("delivery")
     found = await context.webhooks.log.one(wanted) if isinstance(wanted, str) else None
-    if found is None or not any(course.name == found.course for course in context.settings.courses):
+    if found is None or await context.courses.find(found.course) is None:
         return message(request, 404, words.NOT_FOUND)
     context.webhooks.hint(found.course)
     note = context.webhooks.log.note

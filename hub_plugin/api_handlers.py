@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.class_page import class_of
-from hub_plugin.courses import Course, Role, role_in
+from hub_plugin.courses import Course, Role, my_courses, role_in
 from hub_plugin.hub_service import Context, admit, context_key, open_to_anybody, token_of, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import rows_of
@@ -40,14 +40,14 @@ async def _openapi(request: web.Request) -> web.Response:
 async def _me(request: web.Request) -> web.Response:
     context, visitor = _admitted(request), request[visitor_key]
     await context.watcher.refresh()
-    courses = [course for course in context.settings.courses if role_in(visitor, course) > Role.NOBODY]
+    courses = my_courses(context.courses.now(), visitor)
     mine = [_mine(context, course, visitor.name, role_in(visitor, course)) for course in courses]
     return web.json_response({"name": visitor.name, "admin": visitor.admin, "courses": mine})
 
 
 async def _course(request: web.Request) -> web.Response:
     context = _admitted(request)
-    course = context.course(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
+    course = await context.courses.of(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
     await context.watcher.refresh()
     card, rows = class_of(context.watcher.shown, course, context.account) or (None, ())
     counts = card.counts if card else ()
@@ -78,7 +78,7 @@ async def _pause(request: web.Request) -> web.Response:
 
 async def _act(request: web.Request, question: str, more: Mapping[str, Any]) -> web.Response:
     context, visitor = _admitted(request), request[visitor_key]
-    course = context.course(request.match_info["course"], visitor, Role.STUDENT)
+    course = await context.courses.of(request.match_info["course"], visitor, Role.STUDENT)
     said = await context.agents.ask(visitor.name, question, {"course": course.name, **more})
     return web.json_response({"sentence": str(said.get("sentence") or words.DONE)})
 

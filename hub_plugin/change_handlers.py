@@ -38,13 +38,13 @@ def add_routes(app: web.Application, prefix: str) -> None:
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
-    course = _course(request)
+    course = await _course(request)
     said = await _ask(request, course, "changes", {})
     return draw(request, "changes.html", course=course, edited=_edited(said), kept=_kept(said))
 
 
 async def _compare(request: web.Request) -> web.StreamResponse:
-    course, version = _course(request), request.query.get("version", "")
+    course, version = await _course(request), request.query.get("version", "")
     path = clean_path(request.query.get("path", ""))
     if not path or (version and not (version.isascii() and version.isalnum() and len(version) <= 64)):
         raise NeedsUser(words.LINK_BAD_PATH)
@@ -78,8 +78,9 @@ async def _ask(request: web.Request, course: Course, question: str, body: Mappin
     return await context.agents.ask(visitor.name, question, {"course": course.name, **body})
 
 
-def _course(request: web.Request) -> Course:
-    return request.app[context_key].course(request.match_info["course"], request[visitor_key], Role.STUDENT)
+async def _course(request: web.Request) -> Course:
+    courses = request.app[context_key].courses
+    return await courses.of(request.match_info["course"], request[visitor_key], Role.STUDENT)
 
 
 def _edited(said: Mapping[str, Any]) -> tuple[Difference, ...]:

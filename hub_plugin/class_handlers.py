@@ -18,7 +18,7 @@ def add_routes(app: web.Application, prefix: str) -> None:
 
 async def _page(request: web.Request) -> web.Response:
     context = request.app[context_key]
-    course = context.course(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
+    course = await context.courses.of(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
     await context.watcher.refresh()
     place = context.shelf.at("class", course.name, _cut(context, course), context.watcher.shown)
     assert place is not None
@@ -42,14 +42,14 @@ async def _page(request: web.Request) -> web.Response:
 
 async def _events(request: web.Request) -> web.StreamResponse:
     context = request.app[context_key]
-    course = context.course(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
+    course = await context.courses.of(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
     # Somebody else's page may have been the first one here: the class is the same for all who may see it.
     context.shelf.at("class", course.name, _cut(context, course), context.watcher.shown)
     return await stream(request, lambda: context.shelf.at("class", course.name, None, context.watcher.shown))
 
 
 def _cut(context: Context, course: Course) -> Cut:
-    return lambda shown: class_layout(shown, course, context.account)
+    return lambda shown: class_layout(shown, context.courses.named(course.name) or course, context.account)
 
 
 def hub_address(request: web.Request, context: Context) -> str:

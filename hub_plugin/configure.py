@@ -145,6 +145,7 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
             redis_url=found.redis_url,
             members_folder=found.members_folder,
             public_url=found.public_url,
+            staff_group=found.staff_group,
         )
         service["command"] = [sys.executable, "-m", "hub_plugin.serve"]
         service["environment"] = {VARIABLE: told.to_json()}
@@ -220,7 +221,9 @@ def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
     agents = ParentAgents(settings) if found.agents_socket else LocalAgents(settings)
     for section in _spawner_sections(c, "pre_spawn_hook"):
         if not is_ours(earlier := section.get("pre_spawn_hook")):
-            section.pre_spawn_hook = before_start(agents, courses, _hook(earlier), found.patience)
+            section.pre_spawn_hook = before_start(
+                agents, courses, _hook(earlier), found.patience, links_add=settings.links_add
+            )
     for section in _spawner_sections(c, "post_stop_hook"):
         if not is_ours(earlier := section.get("post_stop_hook")):
             section.post_stop_hook = after_stop(agents, _hook(earlier), found.patience)

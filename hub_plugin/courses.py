@@ -40,6 +40,10 @@ class Course:
     groups: tuple[str, ...] = ()
     staff_groups: tuple[str, ...] = ()
     open_to_all: bool = False
+    added: bool = False
+    """Whether links added it, and not the hub's configuration."""
+    followers: tuple[str, ...] = ()
+    """Who followed such a link: they alone are its students."""
 
     @property
     def repository(self) -> str:
@@ -62,7 +66,7 @@ def role_in(visitor: Visitor, course: Course) -> Role:
         return Role.ADMIN
     if visitor.groups.intersection(course.staff_groups):
         return Role.INSTRUCTOR
-    if course.open_to_all or visitor.groups.intersection(course.groups):
+    if course.open_to_all or visitor.groups.intersection(course.groups) or visitor.name in course.followers:
         return Role.STUDENT
     return Role.NOBODY
 
@@ -71,6 +75,13 @@ def followed_by(visitor: Visitor, courses: Collection[Course]) -> tuple[Course, 
     """The courses whose folder a person has: their own ones, not all that an admin may look at."""
     plain = Visitor(visitor.name, visitor.groups)
     return tuple(course for course in courses if role_in(plain, course) is not Role.NOBODY)
+
+
+def my_courses(courses: Collection[Course], visitor: Visitor) -> tuple[Course, ...]:
+    """What a person follows, then what they teach or look after; admins find what links added on their own page."""
+    mine = followed_by(visitor, courses)
+    others = (one for one in courses if one not in mine and role_in(visitor, one) >= Role.INSTRUCTOR)
+    return (*mine, *(one for one in others if not (visitor.admin and one.added)))
 
 
 def read_courses(

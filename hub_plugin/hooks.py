@@ -21,8 +21,13 @@ _MARK = "_synced_folders"
 Hook = Callable[[Any], Any]
 
 
-def before_start(agents: Agents, courses: Sequence[Course], earlier: Hook | None, patience_s: float) -> Hook:
-    """A `pre_spawn_hook`: the hook that was there before runs first, and may refuse the start as it always could."""
+def before_start(
+    agents: Agents, courses: Sequence[Course], earlier: Hook | None, patience_s: float, *, links_add: bool = False
+) -> Hook:
+    """`links_add`: there may be courses besides, which links added.
+
+    A `pre_spawn_hook`: the hook that was there before runs first, and may refuse the start as it always could.
+    """
 
     async def pre_spawn_hook(spawner: Any) -> None:
         await _run(earlier, spawner)
@@ -30,7 +35,7 @@ def before_start(agents: Agents, courses: Sequence[Course], earlier: Hook | None
         if getattr(spawner, "name", ""):
             return  # a named server shares the folders of the person's own
         mine = followed_by(Visitor(user, frozenset(group.name for group in spawner.user.groups)), courses)
-        if mine:
+        if mine or links_add:
             await _unharmed(agents.ensure(user, mine), patience_s + 1, user, words.LOG_NOT_READY)
 
     setattr(pre_spawn_hook, _MARK, True)

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.agents import Agents
-from hub_plugin.courses import Course, Role, Visitor, role_in
+from hub_plugin.course_list import CourseList
+from hub_plugin.courses import Visitor
 from hub_plugin.database import Database, Session
 from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.events import Events
@@ -46,6 +47,7 @@ class Context:
     """What all handlers share."""
 
     settings: Settings
+    courses: CourseList
     hub: Hub
     login: Login
     database: Database
@@ -69,13 +71,6 @@ class Context:
     def prefix(self) -> str:
         """Where the pages are, with a slash at the end."""
         return self.hub.address.prefix
-
-    def course(self, name: str, visitor: Visitor, least: Role) -> Course:
-        """A course that the visitor has this role in.  The answer does not tell whether there is such a course."""
-        for course in self.settings.courses:
-            if course.name == name and role_in(visitor, course) >= least:
-                return course
-        raise NotAllowed(words.NOT_IN_COURSE)
 
     def heard(self, name: str) -> None:
         """A page hears its stream, which may be another replica's."""
@@ -119,10 +114,15 @@ def make_hub_app(
         report_handlers,
     )
 
-    pages, events = Pages(), events or Events()
+    pages, events, courses = Pages(), events or Events(), CourseList(settings, watcher)
+
+    async def has_webhook(course: str) -> bool:
+        return await courses.find(course) is not None
+
     app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_BODY)
     context = Context(
         settings=settings,
+        courses=courses,
         hub=hub,
         login=Login(hub, database),
         database=database,
@@ -137,7 +137,7 @@ def make_hub_app(
         events=events,
         everywhere=everywhere,
         groups=groups,
-        webhooks=Webhooks(DeliveryLog(database), node, frozenset(course.name for course in settings.courses), events),
+        webhooks=Webhooks(DeliveryLog(database), node, has_webhook, events),
         ending=asyncio.Event(),
     )
     app[context_key] = context

@@ -30,7 +30,8 @@ async def _to_interact(request: web.Request) -> web.StreamResponse:
 
 async def _open(request: web.Request) -> web.StreamResponse:
     name, path = request.match_info["course"], request.match_info.get("path", "")
-    raise _to(request, open_course(_courses(request), name, path, request.query.get("app", "")))
+    await request.app[context_key].courses.find(name)
+    raise _to(request, open_course(request.app[context_key].courses.now(), name, path, request.query.get("app", "")))
 
 
 async def _interact(request: web.Request) -> web.StreamResponse:

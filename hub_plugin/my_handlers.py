@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from hub_plugin import words
-from hub_plugin.courses import Course, Role, Visitor, followed_by, role_in
+from hub_plugin.courses import Course, Role, Visitor, my_courses, role_in
 from hub_plugin.hub_service import Context, admit, context_key, draw, message, stream, visitor_key
 from hub_plugin.links import clean_path
+from hub_plugin.live import Layout
 from hub_plugin.mine import my_layout
 from hub_plugin.shelf import Cut
+from hub_plugin.shown import Overview
 from syncd.core.errors import NeedsUser
 
 
@@ -25,9 +27,9 @@ def add_routes(app: web.Application, prefix: str) -> None:
 async def _page(request: web.Request) -> web.Response:
     context, visitor = request.app[context_key], request[visitor_key]
     await context.watcher.refresh()
-    courses = _my_courses(context, visitor)
+    courses = my_courses(context.courses.now(), visitor)
     seen = {course.name: await context.database.visit(visitor.name, course.name) for course in courses}
-    cut = _cut(context, visitor, courses, seen)
+    cut = _cut(context, visitor, seen)
     place = context.shelf.at("mine", visitor.name, cut, context.watcher.shown)
     assert place is not None
     return draw(request, "mine.html", board=place.board, my_courses=courses)
@@ -70,22 +72,19 @@ _Ask = Callable[[Context, Course, str], Awaitable[dict[str, object]]]
 async def _act(request: web.Request, ask: _Ask) -> web.StreamResponse:
     """Have the visitor's own agent do something: only ever the visitor's, whatever the request says."""
     context, visitor = request.app[context_key], request[visitor_key]
-    course = context.course(request.match_info["course"], visitor, Role.STUDENT)
+    course = await context.courses.of(request.match_info["course"], visitor, Role.STUDENT)
     admit(context.rate, f"act {visitor.name}", 2)
     said = await ask(context, course, visitor.name)
     sentence = said.get("sentence")
     return message(request, 200, sentence if isinstance(sentence, str) and sentence else words.DONE)
 
 
-def _my_courses(context: Context, visitor: Visitor) -> tuple[Course, ...]:
-    """What I follow, and what I teach or look after."""
-    mine = followed_by(visitor, context.settings.courses)
-    others = [c for c in context.settings.courses if c not in mine and role_in(visitor, c) >= Role.INSTRUCTOR]
-    return (*mine, *others)
-
-
-def _cut(context: Context, visitor: Visitor, courses: tuple[Course, ...], seen: dict[str, float | None]) -> Cut:
-    taught = frozenset(course.name for course in courses if role_in(visitor, course) >= Role.INSTRUCTOR)
+def _cut(context: Context, visitor: Visitor, seen: dict[str, float | None]) -> Cut:
     account = context.account(visitor.name)
 
-    return lambda shown: my_layout(shown, account, courses, taught, seen, context.watcher.node_away)
+    def cut(shown: Overview) -> Layout:
+        courses = my_courses(context.courses.now(), visitor)
+        taught = frozenset(course.name for course in courses if role_in(visitor, course) >= Role.INSTRUCTOR)
+        return my_layout(shown, account, courses, taught, seen, context.watcher.node_away)
+
+    return cut

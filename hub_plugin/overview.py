@@ -60,7 +60,8 @@ def overview(publisher: Look | None, node: Look | None, known: Places | None = N
     places = places_in(publisher, {}) if known is None else known
     cards = tuple({_folder_key(folder): _folder_card(folder, places) for folder in published}.values())
     pushed = {_folder_key(folder): folder.remote_commit for folder in published}
-    courses = _courses(node.document, places, pushed, node.at) if node and node.document else ()
+    followed = reports.courses(node.document) if node and node.document else ()
+    courses = _courses(node.document, followed, places, pushed, node.at) if node and node.document else ()
     headline = _headline(
         cards if publisher is None or not publisher.problem else (),
         courses if node is None or not node.problem else (),
@@ -76,6 +77,7 @@ def overview(publisher: Look | None, node: Look | None, known: Places | None = N
         no_folders=_nothing(publisher, words.NO_PUBLISHER, words.NO_FOLDER),
         courses=courses,
         no_courses=_nothing(node, words.NO_NODE, words.NO_COURSE),
+        added=tuple(course for course in followed if course.followers is not None),
     )
 
 
@@ -180,13 +182,17 @@ def _behind(mine: Place | None, newest: Place | None) -> Status:
 
 
 def _courses(
-    document: Mapping[str, object], places: Places, pushed: Mapping[str, str], at: float | None
+    document: Mapping[str, object],
+    followed: Iterable[reports.Course],
+    places: Places,
+    pushed: Mapping[str, str],
+    at: float | None,
 ) -> tuple[tuple[CourseCard, tuple[ViewRow, ...]], ...]:
     by_course: dict[str, dict[str, reports.View]] = {}
     for view in reports.views(document):
         by_course.setdefault(view.course, {})[key("view", view.course, view.user, view.root)] = view
     out = []
-    for course in {course.name: course for course in reports.courses(document)}.values():
+    for course in {course.name: course for course in followed}.values():
         seen = by_course.pop(course.name, {})
         out.append(_course(course, _course_status(course), seen, places, pushed, at))
     for name, seen in sorted(by_course.items()):

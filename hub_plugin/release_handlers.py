@@ -32,7 +32,7 @@ def add_routes(app: web.Application, prefix: str) -> None:
 
 
 async def _page(request: web.Request) -> web.Response:
-    context, course = _admitted(request)
+    context, course = await _admitted(request)
     await context.watcher.refresh()
     folder = folder_of(context.watcher.shown, course)
     found = Releases((), (), Names())
@@ -64,7 +64,7 @@ async def _cancel(request: web.Request) -> web.StreamResponse:
 
 
 async def _act(request: web.Request, what: str, body: Mapping[str, Any]) -> web.StreamResponse:
-    context, course = _admitted(request)
+    context, course = await _admitted(request)
     admit(context.rate, f"release {request[visitor_key].name}", 2)
     await context.watcher.refresh()
     publisher, at = _folder(context, course)
@@ -72,9 +72,9 @@ async def _act(request: web.Request, what: str, body: Mapping[str, Any]) -> web.
     return message(request, 200, path_of(said.get("sentence")) or words.DONE, back="./")
 
 
-def _admitted(request: web.Request) -> tuple[Context, Course]:
+async def _admitted(request: web.Request) -> tuple[Context, Course]:
     context = request.app[context_key]
-    return context, context.course(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
+    return context, await context.courses.of(request.match_info["course"], request[visitor_key], Role.INSTRUCTOR)
 
 
 def _folder(context: Context, course: Course) -> tuple[Publisher, str]:

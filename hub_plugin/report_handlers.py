@@ -28,7 +28,7 @@ async def _view(request: web.Request) -> web.Response:
         return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
     admit(context.reports, visitor.name, 30)
     said = await _json(request, _LARGEST_VIEW)
-    course = next((one for one in context.settings.courses if one.name == said.get("course")), None)
+    course = context.courses.named(str(said.get("course")))
     if course is None or role_in(visitor, course) < Role.STUDENT:
         return web.json_response({"error": words.NOT_IN_COURSE}, status=403)
     # Whose folder it is says the token, whatever the report says.

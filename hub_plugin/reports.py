@@ -81,6 +81,8 @@ class Course:
     commit: str
     ready_at: float | None
     left_out: Names
+    followers: tuple[str, ...] | None = None
+    """Who followed a link to it, where a link added it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def courses(document: Mapping[str, object]) -> tuple[Course, ...]:
             commit=_text(item.get("commit")),
             ready_at=_time(item.get("ready_at")),
             left_out=_sentences(item.get("left_out")),
+            followers=_followers(item.get("added_for")),
         )
         for item in _items(document.get("courses"))
     )
@@ -260,6 +263,10 @@ def _part(item: Mapping[str, object], name: str) -> Mapping[str, object]:
 def _names(value: object) -> Names:
     items = value if isinstance(value, list) else []
     return Names(tuple(name for name in map(_path, items[:_SHOWN]) if name), len(items))
+
+
+def _followers(value: object) -> tuple[str, ...] | None:
+    return tuple(_text(name) for name in value) if isinstance(value, list) else None
 
 
 def _sentences(value: object) -> Names:

@@ -39,6 +39,8 @@ class Settings:
     db_url: str = "sqlite:///synced-folders.sqlite"
     redis_url: str = ""
     """Tells several replicas of the service of each other's events; '' where there is one."""
+    staff_group: str = "course-{name}-staff"
+    """The group of the instructors of a course that a link added."""
     members_folder: str = ""
     """Where the node's lists of members are kept; '' if somebody else does."""
     public_url: str = ""

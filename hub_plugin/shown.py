@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hub_plugin import words
+from hub_plugin.reports import Course as AddedCourse
 from hub_plugin.reports import Names
 
 
@@ -136,6 +137,8 @@ class Overview:
     no_folders: str
     courses: tuple[tuple[CourseCard, tuple[ViewRow, ...]], ...]
     no_courses: str
+    added: tuple[AddedCourse, ...] = ()
+    """The courses that links added."""
     groups: Mapping[str, tuple[str, ...]] | None = None
     """The hub's groups of the courses, each with its users; None if the hub has not said."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
@@ -26,9 +26,11 @@ _log = logging.getLogger("hub_plugin")
 class Webhooks:
     """Receives deliveries; hints and the log are seen to by tasks of its own."""
 
-    def __init__(self, log: DeliveryLog, node: Node | None, courses: frozenset[str], events: Events) -> None:
+    def __init__(
+        self, log: DeliveryLog, node: Node | None, is_course: Callable[[str], Awaitable[bool]], events: Events
+    ) -> None:
         self.log = log
-        self._node, self._courses, self._events = node, courses, events
+        self._node, self._is_course, self._events = node, is_course, events
         events.on("hint", self.hint)
         self._seen = Deliveries()
         self._refusals = Rate(burst=5, per_minute=5)
@@ -43,7 +45,7 @@ class Webhooks:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, text=words.WEBHOOK_TOO_LARGE)
-        secret = await self.log.secret(course) if course in self._courses else ""
+        secret = await self.log.secret(course) if await self._is_course(course) else ""
         delivery = read_delivery(request.headers, body, secret)
         digest = hashlib.sha256(body).digest()
         if delivery is None:

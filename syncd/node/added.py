@@ -61,6 +61,11 @@ def add(config: NodeConfig, name: str, remote: str, branch: str | None, member: 
     return other is None
 
 
+def is_added(config: NodeConfig, course: Course) -> bool:
+    """Whether a course was added, and is not one of the settings."""
+    return course.members_file is not None and course.members_file.parent == _folder(config.store)
+
+
 def of_member(store: Path, member: str) -> list[Course]:
     """The courses that were added for somebody."""
     return [course for course in _all(store) if course.members_file and member in _lines(course.members_file)]

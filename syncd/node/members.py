@@ -37,13 +37,16 @@ class Members:
         """Whether the peer is a member.  A file that can't be read has no members."""
         if peer.is_trusted(self._own_uid) or (course.members is None and course.members_file is None):
             return True
-        names = frozenset(course.members or ())
-        if course.members_file is not None:
-            names |= self._of_file(course.members_file)
+        names = self.listed(course)
         if peer.name in names:
             return True
         groups = {name[1:] for name in names if name.startswith("@")}
         return bool(groups) and not groups.isdisjoint(self._groups_of(peer.name))
+
+    def listed(self, course: Course) -> frozenset[str]:
+        """The users and @GROUPS that the lists name."""
+        names = frozenset(course.members or ())
+        return names if course.members_file is None else names | self._of_file(course.members_file)
 
     def _of_file(self, path: Path) -> frozenset[str]:
         try:

@@ -18,7 +18,7 @@ from aiohttp import web
 from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.metrics.listener import listening, metrics_routes
-from syncd.node.added import add, of_member, with_added
+from syncd.node.added import add, is_added, of_member, with_added
 from syncd.node.changes import Changes
 from syncd.node.client import HEARTBEAT_S, Ready
 from syncd.node.config import Course, NodeConfig, listen_address, read_secret
@@ -165,9 +165,19 @@ class _Node:
     async def _status(self, request: web.Request) -> web.Response:
         peer = _peer(request)
         everything = peer.name in self._config.status_users
-        courses = [keeper.status() for name, keeper in self.keepers.items() if everything or self._of(name, peer)]
+        courses = [
+            self._told_of(keeper, everything or peer.is_trusted(os.getuid()))
+            for name, keeper in self.keepers.items()
+            if everything or self._of(name, peer)
+        ]
         views = self._views.seen_by(peer, self._config.status_users)
         return web.json_response({"version": _VERSION, "courses": courses, "views": views})
+
+    def _told_of(self, keeper: CourseKeeper, everything: bool) -> dict[str, Any]:
+        """A course's status; those who may know all are told for whom links added it."""
+        if everything and is_added(self._config, keeper.course):
+            return {**keeper.status(), "added_for": sorted(self._members.listed(keeper.course))}
+        return keeper.status()
 
     async def _added(self, request: web.Request) -> web.Response:
         """The courses that links added for a member: for the hub, which is root or the node's own user."""

@@ -67,6 +67,7 @@ def test_a_student_starts_the_server_and_the_course_is_there(town: Town) -> None
     a_student_pauses_a_course(town, ada)
     a_link_adds_a_course(town, ada)
     assert "Hello from the extra course." in contents(town, "ada", "extra/hello.md")
+    an_added_course_is_like_any_other(town, ada)
     ada.api("DELETE", "users/ada/server")
     until(lambda: not running_as(town, "ada"))
 
@@ -117,6 +118,36 @@ def a_link_adds_a_course(town: Town, person: Person) -> None:
 
     until(opens)
     assert set(pages[:-1]) <= {"200"}, pages
+
+
+def an_added_course_is_like_any_other(town: Town, ada: Person) -> None:
+    until(lambda: "courses/extra/pause" in ada.get(ada.pages).text)
+    form = ada.get(ada.pages).form_token
+    assert "Paused" in ada.post(f"{ada.pages}courses/extra/pause", paused="yes", form_token=form).text
+    assert ada.post(f"{ada.pages}courses/extra/pause", paused="no", form_token=form).status == 200
+    assert ada.post(f"{ada.pages}courses/extra/update", form_token=form).status == 200
+    ada.save("extra/hello.md", "Mine.")
+    assert "<bdi>hello.md</bdi>" in ada.get(f"{ada.pages}courses/extra/changes/").text
+    restored = ada.post(f"{ada.pages}courses/extra/restore", **{"path-extra": "hello.md", "form_token": form})
+    assert restored.status == 200 and "Hello from the extra" in contents(town, "ada", "extra/hello.md")
+    assert ada.where(f"{ada.pages}open/extra/hello.md").endswith("hub/user-redirect/lab/tree/extra/hello.md")
+
+    kim, office = town.person("kim").log_in(), town.person("root-of-hub").log_in()
+    for path in ("courses/extra/", "courses/extra/changes/", "open/extra/hello.md"):
+        assert kim.get(f"{kim.pages}{path}").status == 403
+    ada.api("POST", "groups/course-extra-staff", {"users": ["kim"]})
+    until(lambda: "courses/extra/" in kim.get(kim.pages).text, 10)
+    for person in (kim, office):
+        page = person.get(f"{person.pages}courses/extra/?path=hello.md").text
+        assert "<bdi>ada</bdi>" in page and "1 student on the roster" in page
+        assert f"<code>{town.hub}hub/interact?repo=http" in page and f"{person.pages}open/extra" not in page
+    assert "courses/extra/" not in office.get(office.pages).text  # but from here:
+    assert 'href="../courses/extra/"' in office.get(f"{office.pages}admin/").text
+    secret = re.search(r"<summary>Show the secret</summary><code>([^<]+)</code>", page)
+    assert secret
+    push = json.dumps({"ref": "refs/heads/main", "after": "1" * 40}).encode()
+    told = kim.send(f"{kim.pages}webhooks/extra", push, X_Gitlab_Token=secret[1], X_Gitlab_Event="Push Hook")
+    assert told.status == 202
 
 
 def test_an_instructor_publishes_plans_and_undoes(town: Town) -> None:
@@ -329,7 +360,8 @@ def test_programs_use_the_api_with_a_token(town: Town) -> None:
     assert described["openapi"] == "3.1.0" and "/courses/{course}/restore" in described["paths"]
     me = json.loads(ada.get(f"{api}/me", **token).text)
     assert (me["name"], me["admin"]) == ("ada", False)
-    assert [(course["name"], course["role"]) for course in me["courses"]] == [("textbook", "student")]
+    roles = {course["name"]: course["role"] for course in me["courses"]}
+    assert roles in ({"textbook": "student"}, {"textbook": "student", "extra": "student"})  # which a link added
     assert ada.get(f"{api}/courses/textbook", **token).status == 403
     assert ada.send(f"{api}/courses/textbook/restore", b'{"path": "../x"}', **token).status == 400
     assert ada.send(f"{api}/courses/textbook/restore", b"[]", **token).status == 400

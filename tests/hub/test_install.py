@@ -155,6 +155,8 @@ async def test_nothing_keeps_a_student_from_the_server(problem: Exception | None
     assert agents.asked == ["ensure ada", "end ada"]
     await before_start(agents, courses, None, 1)(spawner("eve", ()))
     assert agents.asked == ["ensure ada", "end ada"]
+    await before_start(agents, courses, None, -0.99, links_add=True)(spawner("eve", ()))
+    assert agents.asked[2:] == ["ensure eve"]  # who may have followed a link
 
 
 async def test_earlier_hooks_run_first_and_keep_their_say() -> None:

@@ -35,7 +35,11 @@ c.Spawner.default_url = "/lab"
 c.Spawner.args = ["--LabApp.news_url=", "--ServerApp.use_redirect_file=False"]
 c.JupyterHub.services = [{"name": "school-office", "api_token": "the-school-office"}]
 c.JupyterHub.load_roles = [
-    {"name": "office", "services": ["school-office"], "scopes": ["admin:users", "admin:servers", "tokens", "groups"]}
+    {
+        "name": "office",
+        "services": ["school-office"],
+        "scopes": ["admin:users", "admin:servers", "tokens", "admin:groups"],
+    }
 ]
 
 
