@@ -17,16 +17,22 @@ class Towards(Enum):
     FUTURE = "future"
 
 
+_TWO_READINGS = re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}\b")
+"""Which of the two is the month depends on where one grew up."""
 _CLEAR = re.compile(r"[^\W\d_]|\d\D+\d")
 """A word, or at least two numbers: a bare "3" would be taken for a month."""
 
 
 def when(text: str, now: datetime, zone: tzinfo | None = None, towards: Towards = Towards.PAST) -> datetime:
-    """The moment that a text names, with a zone.  NeedsUser if it names none, or lies on the wrong side of `now`.
+    """The moment that a text names, with a zone.  NeedsUser if it names none or two, or is on the wrong side of `now`.
 
     `zone` is where the person is: None means this machine's own, with its summer time.  `now` must have a zone.
     """
     base = now.astimezone(zone)
+    if _TWO_READINGS.search(text):
+        raise NeedsUser(
+            f"“{_shown(text)}” can mean two days: write it like “{_EXAMPLE[towards]}” or “{base:%Y-%m-%d} 14:00”."
+        )
     found = _parsed(text, base, towards) if text.isprintable() and _CLEAR.search(text) else None
     if found is None:
         raise NeedsUser(

@@ -11,7 +11,6 @@ _HOUR = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2} ?[ap]\.?m\b|\bnoon\b|\bmidnight\
 _DISTANCE = re.compile(r"\bin\b.*(?:\b|\d)(?:minutes?|mins?|hours?|hrs?|h|m|days?|weeks?|months?)$", re.IGNORECASE)
 _BARE_HOUR = re.compile(r"\bat (\d{1,2})(?![\d:.]| ?[ap]\.?m)", re.IGNORECASE)
 _POINTED_HOUR = re.compile(r"(?<![\d.])(\d{1,2})\.(\d\d)$")
-_TWO_READINGS = re.compile(r"\b\d{1,2}/\d{1,2}\b")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEKDAY = re.compile(r"\b(mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b", re.IGNORECASE)
 
@@ -22,8 +21,6 @@ def planned_time(text: str, now: datetime, zone: tzinfo | None = None) -> dateti
     `zone` None is this machine's own.
     """
     words = " ".join(text.split())
-    if _TWO_READINGS.search(words):
-        raise NeedsUser(f"“{words}” can mean two days: {_EXAMPLES}.")
     # dateparser would skip these hours and take the present one instead.
     words = _POINTED_HOUR.sub(r"\1:\2", _BARE_HOUR.sub(r"at \1:00", words))
     if not _HOUR.search(words) and not _DISTANCE.search(words):

@@ -25,6 +25,8 @@ PAST = [
     ("02.11.2026 14:00", "2026-11-02 14:00"),
     ("2026-10-30T14:00:00+00:00", "2026-10-30 07:00"),
     ("today 8:00", "2026-11-24 08:00"),
+    ("2026/11/20 14:00", "2026-11-20 14:00"),
+    ("2026/9/3 14:00", "2026-09-03 14:00"),
 ]
 FUTURE = [
     ("tomorrow 9:00", "2026-11-25 09:00"),
@@ -34,6 +36,7 @@ FUTURE = [
     ("20:00", "2026-11-24 20:00"),
     ("9:00", "2026-11-25 09:00"),
     ("2026-12-01 8:00", "2026-12-01 08:00"),
+    ("2026/12/20 14:00", "2026-12-20 14:00"),
 ]
 
 
@@ -53,6 +56,13 @@ def test_what_is_no_past_time_gets_one_sentence(text: str) -> None:
     with pytest.raises(NeedsUser) as problem:
         when(text, NOW, ZONE)
     assert len(str(problem.value)) < 300 and str(problem.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["12/01", "12/01 8:00", "1/12/2026", "on 3/4 at 9:00", "12/01/26 8am"])
+@pytest.mark.parametrize("towards", Towards)
+def test_a_date_that_can_be_read_in_two_ways_is_refused_either_way(text: str, towards: Towards) -> None:
+    with pytest.raises(NeedsUser, match="two days"):
+        when(text, NOW, ZONE, towards)
 
 
 def test_a_planned_time_that_is_over_is_refused() -> None:

@@ -26,6 +26,7 @@ CLEAR = {
     "1.12. 8:00": "Tuesday 1 December 2026, 08:00 CET",
     "01.12.2026 08:00": "Tuesday 1 December 2026, 08:00 CET",
     "Dec 1 8am": "Tuesday 1 December 2026, 08:00 CET",
+    "2026/12/20 14:00": "Sunday 20 December 2026, 14:00 CET",
     "in 2 hours": "Wednesday 25 November 2026, 01:50 CET",
     "in 90 minutes": "Wednesday 25 November 2026, 01:20 CET",
     "in 3 days": "Friday 27 November 2026, 23:50 CET",
@@ -42,7 +43,7 @@ def test_a_clear_time_is_understood_in_the_zone_of_the_person(text: str) -> None
     ("text", "why"),
     [
         *((text, "no time of day") for text in ("tomorrow", "monday", "2026-12-01", "next week", "", "garbage", "5")),
-        ("12/01 8:00", "two days"),
+        *((text, "two days") for text in ("12/01 8:00", "1/12/2026 8:00")),
         ("yesterday 14:00", "is over"),
         ("2026-01-12 08:00", "is over"),
         ("tonight 8pm", "is over"),
