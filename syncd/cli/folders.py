@@ -98,7 +98,7 @@ def remove(folder: str | None, as_json: bool) -> None:
     """Keep FOLDER in step no longer; its files, and what is published, stay as they are."""
     registry = Registry(state_folder())
     found, _ = folder_of(registry.state, folder)
-    sentence = remove_folder(registry, found)
+    sentence = remove_folder(registry.state, found.id)
     with suppress(NotRunning):
         ask_publisher(registry.state, "GET", "/v1/status")  # one that runs has let go of it when it answers
     say(as_json, sentence, id=found.id, folder=str(found.path))

@@ -12,7 +12,6 @@ from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser
 from syncd.publisher.guard_control import set_allowed
 from syncd.publisher.guarding import GUARDS
-from syncd.publisher.registry import Registry
 
 _guard = click.option(
     "--guard", type=click.Choice(GUARDS), help="Only this one (default: those that hold it, or all if none runs)."
@@ -50,6 +49,6 @@ def _set(path: Path, guard: str | None, what: str, as_json: bool) -> None:
     try:
         sentence = ask_publisher(state, "POST", f"/v1/folders/{place.folder.id}/{what}", body)["sentence"]
     except NotRunning:
-        guards = [guard] if guard else []
-        sentence = set_allowed(Registry(state), place.folder.id, RelPath(place.path), guards, what == "allow")
+        guards = [guard] if guard else GUARDS
+        sentence = set_allowed(state, place.folder.id, RelPath(place.path), guards, what == "allow")
     say(as_json, sentence)

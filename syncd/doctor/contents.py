@@ -66,7 +66,7 @@ def _compared(at: Here, folder: Folder, here: Workspace) -> Iterator[Finding]:
     if looked.half:
         yield warning(f"Not completely written yet, so not published: {_named(looked.half)} in {folder.path}.")
     for why in list(looked.left_out.values())[:_NAMED]:
-        yield note(why)
+        yield note(why.sentence)
     yield from _hostile(folder, here, head)
     yield from _spoiled(at, folder, here, head)
 

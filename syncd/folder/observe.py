@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from syncd.core.entry import BlobId, Entry, RelPath
 from syncd.core.ignore import Ignored
+from syncd.core.left_out import LeftOut
 from syncd.folder.fingerprint import UNKNOWN
 from syncd.folder.hash import Hashed, Unsettled, hash_file
 from syncd.folder.root import InTheWay, Root
@@ -16,13 +17,13 @@ from syncd.folder.statcache import Known, StatCache, racy
 Keep = Callable[[BinaryIO], BlobId]
 """Stores a content while it is hashed; gives its id."""
 
-Refuse = Callable[[Seen], str | None]
-"""Why a file is not to be read (too large, a name that can't be kept), in a sentence; None: read it."""
+Refuse = Callable[[Seen], LeftOut | None]
+"""Why a file is not to be read (too large, a name that can't be kept); None: read it."""
 
 _BATCH = 500
 
 
-def _nothing(seen: Seen) -> str | None:
+def _nothing(seen: Seen) -> None:
     return None
 
 
@@ -34,7 +35,7 @@ class Observed:
     """
 
     files: dict[RelPath, Hashed] = field(default_factory=dict)
-    unread: dict[RelPath, str] = field(default_factory=dict)
+    unread: dict[RelPath, LeftOut] = field(default_factory=dict)
     unsettled: set[RelPath] = field(default_factory=set)
 
     def tree(self) -> dict[RelPath, Entry]:
@@ -171,4 +172,4 @@ def _hash(root: Root, seen: Seen, out: Observed, keep: Keep | None) -> Hashed | 
 
 
 def _report(out: Observed, unread: list[Unread]) -> None:
-    out.unread.update((each.path, each.why) for each in unread)
+    out.unread.update((each.path, LeftOut(each.why)) for each in unread)

@@ -155,7 +155,9 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
         what += ", those of both sides."
     else:
         what += "."
-    return " ".join([what, *_some(looked.left_out.values()), *_some(looked.warnings.values()), *notes[:3]])
+    return " ".join(
+        [what, *_some([why.sentence for why in looked.left_out.values()]), *_some(looked.warnings.values()), *notes[:3]]
+    )
 
 
 def _some(sentences: Collection[str]) -> list[str]:

@@ -20,12 +20,11 @@ from syncd.core.links import hub_address
 from syncd.metrics.listener import Observed, metrics_routes
 from syncd.page.app import Page
 from syncd.publisher.asked import Asked
-from syncd.publisher.control_answers import UNKNOWN, body_of, path_of, say
+from syncd.publisher.control_answers import UNKNOWN, Now, body_of, path_of, say
 from syncd.publisher.conversation import Answer
 from syncd.publisher.guard_control import guard_routes
 from syncd.publisher.inside import Inside
 from syncd.publisher.past import Deed, Listed, Past
-from syncd.publisher.registry import Registry
 from syncd.publisher.release_control import release_routes
 from syncd.publisher.remove import remove_folder
 from syncd.publisher.state_file import write_private
@@ -60,7 +59,7 @@ class Control:
     def __init__(
         self,
         state: Path,
-        folders: Callable[[], Mapping[str, Steered]],
+        folders: Now[Steered],
         keep: Callable[[str, bool], None],
         hubs: Hubs,
         observed: Observed,
@@ -134,7 +133,7 @@ class Control:
         return web.json_response({"url": self.url + self._page.entrance()})
 
     async def _files(self, request: web.Request) -> web.Response:
-        folder = self._folders().get(request.match_info["id"])
+        folder = (await self._folders()).get(request.match_info["id"])
         if folder is None:
             return say(404, UNKNOWN)
         try:
@@ -145,31 +144,31 @@ class Control:
 
     async def _hub(self, request: web.Request) -> web.Response:
         id = request.match_info["id"]
-        if id not in self._folders():
+        if id not in await self._folders():
             return say(404, UNKNOWN)
         if request.method == "POST":
             given = (await body_of(request)).get("hub")
             if not isinstance(given, str):
                 return say(400, "“hub” is a text.")
             try:
-                self._hubs.set_hub(id, hub_address(given))
+                await asyncio.to_thread(self._hubs.set_hub, id, hub_address(given))
             except SyncError as problem:
                 return say(409, str(problem))
-        return web.json_response({"hub": self._hubs.hub(id)})
+        return web.json_response({"hub": await asyncio.to_thread(self._hubs.hub, id)})
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response({"folders": [folder.status() for folder in self._folders().values()]})
+        return web.json_response({"folders": [folder.status() for folder in (await self._folders()).values()]})
 
     async def _hint(self, request: web.Request) -> web.Response:
         asked = await body_of(request)
         remote = asked.get("remote")
-        for folder in self._folders().values():
+        for folder in (await self._folders()).values():
             if remote is None or folder.status()["remote"] == remote:
                 folder.hint()
         return web.json_response({}, status=202)
 
     async def _log(self, request: web.Request) -> web.Response:
-        folder = self._folders().get(request.match_info["id"])
+        folder = (await self._folders()).get(request.match_info["id"])
         if folder is None:
             return say(404, UNKNOWN)
         limit = request.query.get("limit", "30")
@@ -182,7 +181,7 @@ class Control:
         return web.json_response({"log": [asdict(each) for each in found]})
 
     async def _versions(self, request: web.Request) -> web.Response:
-        folder = self._folders().get(request.match_info["id"])
+        folder = (await self._folders()).get(request.match_info["id"])
         if folder is None:
             return say(404, UNKNOWN)
         try:
@@ -192,7 +191,7 @@ class Control:
         return web.json_response({"versions": [asdict(each) for each in found]})
 
     async def _restore(self, request: web.Request) -> web.Response:
-        folder = self._folders().get(request.match_info["id"])
+        folder = (await self._folders()).get(request.match_info["id"])
         if folder is None:
             return say(404, UNKNOWN)
         body = await body_of(request)
@@ -205,29 +204,29 @@ class Control:
             return say(409, str(problem))
 
     async def _remove(self, request: web.Request) -> web.Response:
-        if request.match_info["id"] not in self._folders():
+        id = request.match_info["id"]
+        if id not in await self._folders():
             return say(404, UNKNOWN)
-        registry = Registry(self._state)
         try:
-            sentence = await asyncio.to_thread(remove_folder, registry, registry.find(request.match_info["id"]))
+            sentence = await asyncio.to_thread(remove_folder, self._state, id)
         except SyncError as problem:
             return say(409, str(problem))
-        self._folders()  # lets go of it now
+        await self._folders()  # lets go of it now
         return web.json_response({"sentence": sentence})
 
     async def _pause(self, request: web.Request) -> web.Response:
         id, what = request.match_info["id"], request.match_info["what"]
-        folder = self._folders().get(id)
+        folder = (await self._folders()).get(id)
         if folder is None:
             return say(404, UNKNOWN)
         if what == "pause":
-            self._keep(id, True)
+            await asyncio.to_thread(self._keep, id, True)
             folder.pause()
         else:
             try:
                 answer = Answer((await body_of(request)).get("keep", "both"))
             except ValueError:
                 return say(400, "“keep” is one of both, mine, theirs.")
-            self._keep(id, False)
+            await asyncio.to_thread(self._keep, id, False)
             folder.resume(answer)
         return web.json_response(folder.status())

@@ -1,12 +1,17 @@
 """How the control reads what it is asked and says what is wrong: JSON both ways."""
 
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from syncd.core.entry import RelPath
+
+_T = TypeVar("_T")
+Now = Callable[[], Awaitable[Mapping[str, _T]]]
+"""The folders that the list names by now, by their ids."""
 
 UNKNOWN = "There is no folder with this id; `syncd status` lists them."
 

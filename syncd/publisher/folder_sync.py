@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -148,7 +149,12 @@ class FolderSync:
 
     def guards_of(self, path: RelPath) -> list[str]:
         """Which guards hold a file, or files in a folder, back now."""
-        return sorted({guard for held, guard in self._now.guarded.items() if held == path or inside(held, path)})
+        held = {why.guard for each, why in self._now.left_out.items() if each == path or inside(each, path)}
+        return sorted(guard for guard in held if guard)
+
+    def left_out(self) -> Counter[str | None]:
+        """How many files are left out, by guard; None: for another reason."""
+        return Counter(why.guard for why in self._now.left_out.values())
 
     # for `asked` and the students' side
 
@@ -377,15 +383,12 @@ class FolderSync:
         self._settle.whole(self._settle.half - looked.half if due.everything else due.paths - looked.half)
         self._settle.half_written(looked.half, now)
         self._now.waiting = self._settle.waiting
-        for kept, new in (
-            (self._now.left_out, looked.left_out),
-            (self._now.warnings, looked.warnings),
-            (self._now.guarded, looked.guarded),
-        ):
+        for kept in (self._now.left_out, self._now.warnings):
             for path in list(kept):
                 if due.everything or path in looked.also or not due.paths.isdisjoint((path, *parents(path))):
                     del kept[path]
-            kept.update(new)
+        self._now.left_out.update(looked.left_out)
+        self._now.warnings.update(looked.warnings)
 
     async def refresh(self) -> None:
         """Let the status tell where folder and remote stand."""

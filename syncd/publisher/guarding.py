@@ -5,16 +5,17 @@ Where students follow the folder's own branch, what is for staff is held as well
 """
 
 from collections.abc import Callable, Collection, MutableMapping
-from dataclasses import dataclass
 from functools import partial
 
 from syncd.core.entry import BlobId, Change, CommitId, RelPath
+from syncd.core.left_out import LeftOut
 from syncd.core.patterns import Patterns
 from syncd.core.staff import STAFF_FILE, Allowed, Staff, is_allowed
 from syncd.git.commits import History
 from syncd.guards.secrets import secret_in
 from syncd.guards.solutions import CannotStrip, strip
 from syncd.publisher.sizes import MEGABYTE, Limits
+from syncd.publisher.words import short
 
 GUARDS = ("size", "secret", "staff", "solution", "ignored")
 """By these names they are overridden."""
@@ -29,14 +30,6 @@ _MOST_READ = 64 * MEGABYTE
 LARGEST_SCANNED = 50 * MEGABYTE
 """Files above this size (bytes) are not looked into."""
 _MOST_REMEMBERED = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Guarded:
-    """Why a path is held, and by which guard."""
-
-    guard: str
-    sentence: str
 
 
 ReadFile = Callable[[RelPath], str]
@@ -95,9 +88,9 @@ class Guards:
         """Whether the person overrode a guard for a path."""
         return is_allowed(self._allowed, path, guard)
 
-    def hold(self, edits: MutableMapping[RelPath, Change], large: Collection[RelPath]) -> dict[RelPath, Guarded]:
+    def hold(self, edits: MutableMapping[RelPath, Change], large: Collection[RelPath]) -> dict[RelPath, LeftOut]:
         """Take out of `edits` what must not go; `large` are those too large to be read."""
-        held: dict[RelPath, Guarded] = {}
+        held: dict[RelPath, LeftOut] = {}
         for path, change in list(edits.items()):
             if change.now is None:
                 continue
@@ -107,25 +100,25 @@ class Guards:
                 held[path] = found
         return held
 
-    def _guarded(self, path: RelPath, change: Change, large: bool) -> Guarded | None:
+    def _guarded(self, path: RelPath, change: Change, large: bool) -> LeftOut | None:
         entry = change.now
         if entry is None:
             return None
         # The patterns themselves go out: colleagues' computers must hold by them as well.
         patterns = path.rpartition("/")[2] == STAFF_FILE
         if not self._has_students_branch and not patterns and self._staff.is_staff(path):
-            return Guarded("staff", f"“{_shown(path)}” is for staff and stays on this computer{_until_students()}")
+            return LeftOut(f"“{short(path)}” is for staff and stays on this computer{_until_students()}", "staff")
         if entry.is_link or large:
             return None
         secret, solution = self._verdict(path, entry.blob)
         if secret is not None and not self.allows(path, "secret"):
-            return Guarded(
-                "secret",
-                f"“{_shown(path)}” holds a key or token ({secret}) and is not published: take it out, "
+            return LeftOut(
+                f"“{short(path)}” holds a key or token ({secret}) and is not published: take it out, "
                 "or allow the file if it is none.",
+                "secret",
             )
         if solution is not None and not self._has_students_branch and not self.allows(path, "solution"):
-            return Guarded("solution", f"“{_shown(path)}” {solution} and stays on this computer{_until_students()}")
+            return LeftOut(f"“{short(path)}” {solution} and stays on this computer{_until_students()}", "solution")
         return None
 
     def _verdict(self, path: RelPath, blob: BlobId) -> tuple[str | None, str | None]:
@@ -149,7 +142,3 @@ def _solution_in(path: RelPath, content: bytes) -> str | None:
 
 def _until_students() -> str:
     return ": give students a branch of their own (`syncd students`), and it is published to colleagues only."
-
-
-def _shown(path: str) -> str:
-    return path if len(path) < 80 else path[:77] + "…"

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from syncd.core.entry import Change, Entry, Mode, RelPath, parents
+from syncd.core.left_out import LeftOut
 from syncd.core.names import windows_problem
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.observe import Observed, observe_file, walk
 from syncd.folder.root import InTheWay
 from syncd.publisher import twins
 from syncd.publisher.guarding import LARGEST_SCANNED
-from syncd.publisher.sizes import TOO_LARGE_END, large
+from syncd.publisher.sizes import large
 from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
 
@@ -27,10 +28,8 @@ class Looked:
 
     edits: dict[RelPath, Change] = field(default_factory=dict)
     half: set[RelPath] = field(default_factory=set)
-    left_out: dict[RelPath, str] = field(default_factory=dict)
+    left_out: dict[RelPath, LeftOut] = field(default_factory=dict)
     warnings: dict[RelPath, str] = field(default_factory=dict)
-    guarded: dict[RelPath, str] = field(default_factory=dict)
-    """Which guard leaves a path out, for those that can be overridden."""
     free: set[RelPath] = field(default_factory=set)
     """What was hidden by a name of the same spelling that is gone now: see `twins`."""
     also: set[RelPath] = field(default_factory=set)
@@ -88,7 +87,7 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
     except ValueError:
         return False
     except OSError as problem:
-        out.left_out[path] = f"“{path}” can't be looked at ({problem.strerror}) and is left as it is."
+        out.left_out[path] = LeftOut(f"“{path}” can't be looked at ({problem.strerror}) and is left as it is.")
         return False
     if stat.S_ISDIR(found):
         if here.passes_over(path, True):
@@ -100,7 +99,8 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
         except (FileNotFoundError, InTheWay):
             return False  # it went away again; another event tells
         except OSError as problem:
-            out.left_out[path] = f"The folder “{path}” can't be read ({problem.strerror}) and is left as it is."
+            why = f"The folder “{path}” can't be read ({problem.strerror}) and is left as it is."
+            out.left_out[path] = LeftOut(why)
         return True
     if tree is not None:
         _gone(here, tree, path + "/", out)
@@ -153,7 +153,7 @@ def _hidden(out: Looked, path: RelPath, holder: RelPath | None) -> None:
     if holder is None:
         out.free.add(path)
     else:
-        out.left_out[path] = twins.sentence(path, holder)
+        out.left_out[path] = LeftOut(twins.sentence(path, holder))
 
 
 def _gone(here: Workspace, tree: bytes, prefix: str, out: Looked) -> None:
@@ -218,11 +218,8 @@ def _guard(here: Workspace, out: Looked) -> None:
     for path, held in here.guards.hold(
         out.edits, {path for path, size in sizes.items() if size > LARGEST_SCANNED}
     ).items():
-        out.left_out[path], out.guarded[path] = held.sentence, held.guard
+        out.left_out[path] = held
         out.warnings.pop(path, None)
-    for path, why in out.left_out.items():
-        if path not in out.guarded and why.endswith(TOO_LARGE_END):
-            out.guarded[path] = "size"
 
 
 def _stored(here: Workspace, path: RelPath, entry: Entry) -> bool:

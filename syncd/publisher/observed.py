@@ -12,6 +12,7 @@ class Reporting(Protocol):
     """A folder that says how it is."""
 
     def status(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def left_out(self) -> Counter[str | None]: ...  # noqa: D102
 
 
 class Observed:
@@ -38,6 +39,6 @@ class Observed:
     def _left_out(self) -> Counter[str]:
         found: Counter[str] = Counter()
         for folder in self._folders().values():
-            for each in folder.status()["left_out"]:  # a hundred at most of each folder
-                found[each["guard"] if each["guard"] in GUARDS else "other"] += 1
+            for guard, count in folder.left_out().items():
+                found[guard if guard in GUARDS else "other"] += count
         return found

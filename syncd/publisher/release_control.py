@@ -1,7 +1,7 @@
 """The control's part about students, releases and checkpoints; same token and checks as all of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from aiohttp import web
 from syncd.core.entry import RelPath
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.publisher.asked import Asked
-from syncd.publisher.control_answers import UNKNOWN, body_of, say
+from syncd.publisher.control_answers import UNKNOWN, Now, body_of, say
 from syncd.publisher.students_setup import Wish, end_students, set_students, way_of
 
 _Body = dict[str, Any]
@@ -23,12 +23,12 @@ class Asks(Protocol):
     asked: Asked
 
 
-def release_routes(state: Path, folders: Callable[[], Mapping[str, Asks]]) -> Sequence[web.RouteDef]:
+def release_routes(state: Path, folders: Now[Asks]) -> Sequence[web.RouteDef]:
     """All routes below /v1/folders/{id} that are handled here."""
 
     def route(method: str, path: str, work: Callable[[Asked, web.Request, _Body], Awaitable[_Body]]) -> web.RouteDef:
         async def handle(request: web.Request) -> web.Response:
-            folder = folders().get(request.match_info["id"])
+            folder = (await folders()).get(request.match_info["id"])
             if folder is None:
                 return say(404, UNKNOWN)
             try:

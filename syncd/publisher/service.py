@@ -43,7 +43,7 @@ async def run_publisher(
         owned.callback(lock_state(state).release)
         service = _Publisher(registry, timing)
         owned.callback(service.release)
-        service.adopt(at_start=True)
+        await service.adopt(at_start=True)
         control = Control(state, service.listed, registry.pause, registry, service.observed)
         try:
             url = await control.start()
@@ -60,6 +60,7 @@ class _Publisher:
     def __init__(self, registry: Registry, timing: Timing) -> None:
         self._registry, self._timing = registry, timing
         self._stamp = 0
+        self._adopting = asyncio.Lock()
         self._credentials = Credentials(registry.state)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, FolderLock] = {}
@@ -72,28 +73,28 @@ class _Publisher:
             for task in self._tasks.values():
                 if task.done():
                     task.result()  # the supervising loop of a folder never ends by itself
-            self.listed()
+            await self.listed()
 
-    def listed(self) -> Mapping[str, FolderSync]:
+    async def listed(self) -> Mapping[str, FolderSync]:
         """The folders that the list names by now."""
-        if self._registry.stamp() != self._stamp:
-            self.adopt(at_start=False)
+        async with self._adopting:
+            if await asyncio.to_thread(self._registry.stamp) != self._stamp:
+                await self.adopt(at_start=False)
         return self.folders
 
-    def adopt(self, *, at_start: bool) -> None:
+    async def adopt(self, *, at_start: bool) -> None:
         """Begin with folders that are new in the list, let go of those that are no longer there."""
-        self._stamp = self._registry.stamp()
-        listed = {folder.id: folder for folder in self._registry.folders()}
+        self._stamp, listed = await asyncio.to_thread(self._read)
         for id in self.folders.keys() - listed.keys():
             self._tasks.pop(id).cancel()
             del self.folders[id]
-            self._locks.pop(id).release()
+            await asyncio.to_thread(self._locks.pop(id).release)
         for id, folder in listed.items():
             if id in self.folders:
                 self.folders[id].follow(folder)
                 continue
             try:
-                self._begin(folder)
+                await self._begin(folder)
             except SecondDaemon as problem:
                 if at_start:
                     raise
@@ -101,16 +102,25 @@ class _Publisher:
             except NeedsUser as problem:
                 _log.error("%s: %s", folder.path, problem)
 
-    def _begin(self, folder: Folder) -> None:
-        lock = FolderLock(folder.path)
-        lock.take()
-        self._locks[folder.id] = lock
-        own = self._registry.own(folder.id)
-        meter = FolderMeter(self.observed.metrics)
-        state = self._registry.state
-        sync = FolderSync(folder, own, self._remote, author_of(state), limits_of(state), self._timing, meter)
+    def _read(self) -> tuple[int, dict[str, Folder]]:
+        return self._registry.stamp(), {folder.id: folder for folder in self._registry.folders()}
+
+    async def _begin(self, folder: Folder) -> None:
+        making = asyncio.create_task(asyncio.to_thread(self._made, folder))
+        try:
+            sync = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait([making])  # its lock must be known before all are released
+            raise
         self.folders[folder.id] = sync
         self._tasks[folder.id] = asyncio.create_task(sync.run(), name=f"sync {folder.path}")
+
+    def _made(self, folder: Folder) -> FolderSync:
+        lock = self._locks.setdefault(folder.id, FolderLock(folder.path))
+        lock.take()
+        own, state = self._registry.own(folder.id), self._registry.state
+        meter = FolderMeter(self.observed.metrics)
+        return FolderSync(folder, own, self._remote, author_of(state), limits_of(state), self._timing, meter)
 
     def _remote(self, url: str) -> Remote:
         return Remote(url, self._credentials.asker(url))

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.core.entry import RelPath
+from syncd.core.left_out import LeftOut
 from syncd.publisher.settings import Settings
+from syncd.publisher.words import short
 
 MEGABYTE = 1 << 20
-TOO_LARGE_END = "let git-lfs carry it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +26,18 @@ def limits_of(state: Path) -> Limits:
     return Limits(int(warn) * MEGABYTE if warn else usual.warn, int(most) * MEGABYTE if most else usual.most)
 
 
-def too_large(path: RelPath, size: int, limits: Limits) -> str:
+def too_large(path: RelPath, size: int, limits: Limits) -> LeftOut:
     """Why a file stays out for its size (bytes)."""
-    return (
-        f"“{_shown(path)}” has {size // 1_000_000} MB, more than the {limits.most // MEGABYTE} MB that may be "
-        "published: it stays here and is not published; put it elsewhere and link to it, or " + TOO_LARGE_END
+    return LeftOut(
+        f"“{short(path)}” has {size // 1_000_000} MB, more than the {limits.most // MEGABYTE} MB that may be "
+        "published: it stays here and is not published; put it elsewhere and link to it, or let git-lfs carry it.",
+        "size",
     )
 
 
 def large(path: RelPath, size: int, limits: Limits) -> str:
     """What to say of a file that goes in although it is large (bytes)."""
     return (
-        f"“{_shown(path)}” has {size // 1_000_000} MB, which every student downloads; more than "
+        f"“{short(path)}” has {size // 1_000_000} MB, which every student downloads; more than "
         f"{limits.most // MEGABYTE} MB are not published. A link to a download may be better."
     )
-
-
-def _shown(path: str) -> str:
-    return path if len(path) < 80 else path[:77] + "…"

@@ -1,13 +1,16 @@
 """How a folder is doing, as one state and one sentence."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from itertools import islice
 from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsToken, SyncError
+from syncd.core.left_out import LeftOut
 from syncd.core.progress import Progress
 from syncd.core.transfer import Transfer
 from syncd.publisher.registry import Folder
@@ -51,9 +54,7 @@ class Situation:
     """What the remote showed last."""
     asked: bool = False
     """Whether the remote has answered since the start."""
-    left_out: dict[RelPath, str] = field(default_factory=dict)
-    guarded: dict[RelPath, str] = field(default_factory=dict)
-    """Which guard leaves a path out, for those that can be overridden."""
+    left_out: dict[RelPath, LeftOut] = field(default_factory=dict)
     warnings: dict[RelPath, str] = field(default_factory=dict)
     slow_watch: str | None = None
     transfer: Transfer | None = None
@@ -145,7 +146,7 @@ def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[st
         "remote_commit": now.shown,
         "waiting": [_text(path) for path in now.waiting[:100]],
         "waiting_count": len(now.waiting),
-        "left_out": [_left_out(folder, now, path) for path in list(now.left_out)[:100]],
+        "left_out": [_left_out(folder, *each) for each in islice(now.left_out.items(), 100)],
         "left_out_count": len(now.left_out),
         "warnings": [_text(why) for why in list(now.warnings.values())[:100]],
         "warnings_count": len(now.warnings),
@@ -156,16 +157,24 @@ def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[st
     }
 
 
-def _left_out(folder: Folder, now: Situation, path: RelPath) -> Mapping[str, Any]:
-    guard = now.guarded.get(path)
-    command = f"syncd allow {shlex.quote(str(folder.path / path))} --guard {guard}" if guard else None
+def _left_out(folder: Folder, path: RelPath, why: LeftOut) -> Mapping[str, Any]:
+    """With the path as it is: who allows it must name that very file, be its name a text or not."""
+    command = f"syncd allow {_shell_word(str(folder.path / path))} --guard {why.guard}" if why.guard else None
     return {
-        "path": _text(path),
-        "sentence": _text(now.left_out[path]),
-        "guard": guard,
-        "allow": guard is not None,
-        "command": _text(command) if command else None,
+        "path": path,
+        "sentence": _text(why.sentence),
+        "guard": why.guard,
+        "allow": why.guard is not None,
+        "command": command,
     }
+
+
+def _shell_word(text: str) -> str:
+    """A path for a shell; with $'...' where it can't be shown (bash, zsh, and POSIX since 2024)."""
+    if text.isprintable():
+        return shlex.quote(text)
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\{byte:03o}" for byte in os.fsencode(text))
+    return f"$'{''.join(plain)}'"
 
 
 def _text(text: str) -> str:

@@ -50,6 +50,11 @@ def merged(theirs: str, changes: Changes) -> str:
     return f"{said}: {what[0].lower()}{what[1:]}" if changes else said
 
 
+def short(path: str) -> str:
+    """A path for a sentence."""
+    return path if len(path) < 80 else path[:77] + "…"
+
+
 def undoing(subject: str) -> str:
     """The subject of a commit that undoes this one; undoing an undoing is doing it again."""
     for verb, opposite in (("Undo", "Redo"), ("Redo", "Undo")):

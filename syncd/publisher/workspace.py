@@ -9,6 +9,7 @@ from syncd.core import ignore
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.folding import Folding
 from syncd.core.ignore import Ignored, ignored
+from syncd.core.left_out import LeftOut
 from syncd.core.names import problem
 from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import Seen
@@ -18,6 +19,7 @@ from syncd.git.commits import Author, History
 from syncd.publisher.guarding import Guards
 from syncd.publisher.memory import trim
 from syncd.publisher.sizes import Limits, too_large
+from syncd.publisher.words import short
 
 _plain = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}/)*[A-Za-z0-9_-][A-Za-z0-9_. -]{0,99}").fullmatch
 """Paths of which none of the rules of `syncd.core.names` can say anything: most of them, told quickly."""
@@ -106,8 +108,8 @@ class Workspace:
         """Whether a look leaves a path alone: litter, or what the course's patterns keep out."""
         return self.ignored(path, folder) or self.guards.stays_out(path, folder)
 
-    def left_out(self, seen: Seen) -> str | None:
-        """Why a file stays out of the repository unread, in a sentence; None if it goes in."""
+    def left_out(self, seen: Seen) -> LeftOut | None:
+        """Why a file stays out of the repository unread; None if it goes in."""
         if seen.stat.size > self.guards.limits.most and not self.guards.allows(seen.path, "size"):
             return too_large(seen.path, seen.stat.size, self.guards.limits)
         return bad_name_left_out(seen)
@@ -155,11 +157,7 @@ def bad_name(path: RelPath) -> str | None:
     return None
 
 
-def bad_name_left_out(seen: Seen) -> str | None:
-    """Why a file stays out of the repository for its name, in a sentence; None if it doesn't."""
+def bad_name_left_out(seen: Seen) -> LeftOut | None:
+    """Why a file stays out of the repository for its name; None if it doesn't."""
     why = bad_name(seen.path)
-    return f"“{_shown(seen.path)}” {why} and is not published: give it another name." if why else None
-
-
-def _shown(path: str) -> str:
-    return path if len(path) < 80 else path[:77] + "…"
+    return LeftOut(f"“{short(seen.path)}” {why} and is not published: give it another name.") if why else None

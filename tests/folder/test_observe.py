@@ -203,7 +203,7 @@ def test_another_disk_below_is_reported_and_not_taken_for_deleted(folder: Path, 
     finally:
         subprocess.check_call(["umount", folder / "data"])
     assert set(out.files) == {"a"}
-    assert "Another disk" in out.unread[RelPath("data")]
+    assert "Another disk" in out.unread[RelPath("data")].sentence
     assert not out.knows(RelPath("data/b")) and out.knows(RelPath("c"))
 
 

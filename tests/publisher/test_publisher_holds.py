@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from classroom_side import Course, Publisher, add, fill
+from classroom_side import Course, Publisher, add, everything, fill
 
 from syncd.cli.publisher_client import ask_publisher
 from syncd.core.entry import RelPath
@@ -132,10 +134,33 @@ async def test_with_a_students_branch_staff_files_go_to_colleagues(state: Path, 
 
 def test_the_list_of_folders_is_read_with_and_without_what_is_allowed(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "state")
-    old = {"id": "1", "path": "/x", "remote": "r", "branch": "main", "paused": False}
+    old = {"id": "1", "path": str(tmp_path), "remote": "r", "branch": "main", "paused": False}
     (tmp_path / "state/folders.json").write_text(json.dumps({"folders": [old]}))
-    assert registry.folders() == (Folder("1", Path("/x"), "r", "main"),)
-    set_allowed(registry, "1", RelPath("a/b/"), ["secret", "staff"], True)
+    assert registry.folders() == (Folder("1", tmp_path, "r", "main"),)
+    fill(tmp_path, {"a/b/c": "1"})
+    set_allowed(registry.state, "1", RelPath("a/b/"), ["secret", "staff"], True)
     assert registry.folders()[0].allowed == (Allowed(RelPath("a/b"), "secret"), Allowed(RelPath("a/b"), "staff"))
-    set_allowed(registry, "1", RelPath("a/b"), [], False)
+    set_allowed(registry.state, "1", RelPath("a/b"), [], False)
     assert registry.folders()[0].allowed == ()
+
+
+async def test_a_held_file_whose_name_is_no_text_is_named_and_allowed_as_it_is(
+    state: Path, folder: Path, course: Course
+) -> None:
+    name = os.fsdecode(b"it's caf\xe9.py")
+    fill(folder, {name: TOKEN_LINE, "a.txt": "a"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        told = (await publisher.up_to_date())["left_out"][0]
+        assert told["path"] == name and told["command"].isascii()
+        said = await asyncio.to_thread(
+            subprocess.check_output, ["bash", "-c", f'syncd() {{ printf %s "$2"; }}; {told["command"]}']
+        )
+        assert said == os.fsencode(folder / name)
+        with pytest.raises(NeedsUser, match="nothing named"):
+            await answer(state, "allow", path="it's caf?.py", guard="secret")
+        with pytest.raises(NeedsUser, match="No guard holds"):
+            await answer(state, "allow", path="a.txt")
+        assert Registry(state).folders()[0].allowed == ()
+        await answer(state, "allow", path=told["path"], guard=told["guard"])
+        await publisher.until(lambda now: not held(now) and course.files() == everything(folder))

@@ -9,7 +9,9 @@ from classroom_side import Colleague, Course, Publisher, add, everything, fill, 
 
 from syncd.demo.gitserver import GitServer
 from syncd.publisher.folder_sync import Timing
+from syncd.publisher.state_file import locked
 
+ALLOW = {"path": "a", "guard": "secret"}
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
@@ -70,6 +72,29 @@ async def test_nothing_is_asked_or_written_while_nothing_happens(
         (folder / "a").touch()
         await asyncio.sleep(0.8)
         assert await publisher.status() == before and not server.counts
+
+
+async def test_a_request_that_waits_for_the_disk_keeps_no_other_waiting(
+    state: Path, folder: Path, course: Course
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        for what, body in [
+            ("pause", {}),
+            ("hub", {"hub": "https://hub.example.edu"}),
+            ("allow", ALLOW),
+            ("remove", {}),
+        ]:
+            with locked(state / "folders.lock"):
+                asked = asyncio.create_task(publisher.steer(what, body))
+                for _ in range(3):
+                    async with asyncio.timeout(10):
+                        assert await publisher.folders()
+                assert not asked.done()
+            await asked
+        assert not await publisher.folders()
 
 
 @pytest.mark.slow

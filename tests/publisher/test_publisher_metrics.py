@@ -38,7 +38,8 @@ async def test_metrics_tell_of_saves_pushes_and_what_is_left_out(
     colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
     async with Publisher(state) as publisher:
         await publisher.up_to_date()
-        fill(folder, {"a.txt": "two\n", "key.txt": "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIE" * 200})
+        key = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIE" * 200
+        fill(folder, {"a.txt": "two\n", **{f"key {n}.txt": key for n in range(130)}})
         await until(lambda: course.files().get("a.txt") == b"two\n")
         await asyncio.to_thread(colleague.push, {"b.txt": "theirs\n"})
         await publisher.say("/v1/hint", {"remote": course.url})
@@ -60,8 +61,8 @@ async def test_metrics_tell_of_saves_pushes_and_what_is_left_out(
     assert (
         found["syncd_publisher_folders{state=up_to_date}"] == 1 and found["syncd_publisher_folders{state=paused}"] == 0
     )
-    assert found["syncd_publisher_left_out_files{guard=secret}"] == 1
-    for private in (str(folder), "key.txt", course.url):
+    assert found["syncd_publisher_left_out_files{guard=secret}"] == 130
+    for private in (str(folder), "key 1.txt", course.url):
         assert private not in text
 
 

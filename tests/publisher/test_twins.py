@@ -90,7 +90,7 @@ def test_twin_of_theirs_is_carried_and_comes_to_light(two: Two, kind: str, event
     assert two.there() == {mine: "mine", "x": "x"}
     assert two.tree() == {mine: "mine", theirs: "theirs", "x": "x"}
     looked = two.local.take_up(Due(frozenset({RelPath(theirs)}), not events, frozenset())).looked
-    assert f"can't lie beside “{mine}”" in looked.left_out[RelPath(theirs)]
+    assert f"can't lie beside “{mine}”" in looked.left_out[RelPath(theirs)].sentence
     two.ida({mine: "edited"}, look=not events)
     assert two.tree() == {mine: "edited", theirs: "theirs", "x": "x"}
     two.ben({theirs: "theirs edited"})
