@@ -12,6 +12,9 @@ class SyncError(Exception):
 class TryAgain(SyncError):
     """Passes by itself: no network, a busy server, a lost race.  The caller retries."""
 
+    after_s: float | None = None
+    """The server's own wish, in seconds, if it has one."""
+
 
 class NeedsUser(SyncError):
     """Only the person can go on: a wrong token, a folder in the way, a name that can't be kept."""

@@ -1,7 +1,10 @@
 """When to try again, and how often one may; chance and clock come from outside."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
+
+_LONGEST_PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,32 @@ class Backoff:
         """How long to wait after so many failures in a row; `chance` is in [0, 1)."""
         whole = min(self.longest_s, self.first_s * 2.0 ** min(max(failures - 1, 0), 32))
         return whole * (0.5 + chance / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When something that may fail is tried again.  Times are seconds of one monotonic clock."""
+
+    failures: int = 0
+    """In a row."""
+    at: float = -math.inf
+    not_before: float = -math.inf
+    """What a server asked for holds for all that comes up meanwhile as well."""
+
+    def after_failure(self, now: float, wait_s: float, wish_s: float | None = None) -> "Again":
+        """One more: wait so long, or as long as the server wishes (an hour at most)."""
+        if not wish_s:
+            return Again(self.failures + 1, now + wait_s, self.not_before)
+        at = now + min(max(wish_s, wait_s), _LONGEST_PATIENCE_S)
+        return Again(self.failures + 1, at, at)
+
+    def at_once(self) -> "Again":
+        """Somebody says that it may go now, whatever was asked for."""
+        return Again(self.failures)
+
+    def wait_s(self, now: float, *, news: bool = False) -> float:
+        """How long to wait yet; with news, as long as the server asked for.  0: try now."""
+        return max(0.0, (self.not_before if news else self.at) - now)
 
 
 class Pace:

@@ -9,6 +9,7 @@ from syncd.core.errors import NeedsUser
 from syncd.publisher import checkpoints
 from syncd.publisher.local import Local
 from syncd.publisher.registry import Folder
+from syncd.publisher.students_desk import StudentsDesk
 from syncd.publisher.students_sync import StudentsSync
 from syncd.publisher.undo import undo_last
 from syncd.publisher.workspace import Workspace
@@ -32,12 +33,12 @@ class Asked:
     """Each method answers with what the control sends back; a SyncError says why not."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self._desk, self._students = desk, StudentsDesk(desk.students)
 
     async def releases(self) -> dict[str, Any]:
         """What was published, what is planned, and what students don't have yet."""
         self._desk.opened()
-        return await self._desk.students.releases()
+        return await self._students.releases()
 
     async def publish(
         self, paths: Collection[RelPath], at: str | None, message: str, source: str | None
@@ -45,12 +46,12 @@ class Asked:
         """Publish to students, or plan it; `source` names a checkpoint."""
         history = self._desk.opened().history
         commit = await self._desk.on_disk(checkpoints.commit_of, history, source) if source else None
-        return await self._desk.students.publish(paths, at, message, commit)
+        return await self._students.publish(paths, at, message, commit)
 
     async def cancel(self, plan: str) -> dict[str, Any]:
         """Forget a planned release."""
         self._desk.opened()
-        return {"sentence": await self._desk.students.cancel(plan)}
+        return {"sentence": await self._students.cancel(plan)}
 
     async def undo(self, which: str | None) -> dict[str, Any]:
         """Undo the last release (or that one); without releases, what was saved last here."""
@@ -58,7 +59,7 @@ class Asked:
         here = desk.opened()
         students = desk.folder.students
         if students is not None and students.way == "release":
-            return await desk.students.undo(which)
+            return await self._students.undo(which)
         if which is not None:
             raise NeedsUser("Only releases have ids; without them `syncd undo` undoes what was saved last here.")
         await desk.caught_up()

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, TryAgain
-from syncd.core.retry import Backoff
+from syncd.core.retry import Again
 from syncd.core.transfer import Transfer
 from syncd.git.remote import Remote
 from syncd.metrics.publisher import FolderMeter
@@ -28,8 +28,6 @@ from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
 
 _ROUNDS = 6
-_LONGEST_PATIENCE_S = 3600.0
-"""Whatever a server asks for."""
 
 
 class Home(Protocol):
@@ -50,13 +48,13 @@ class Exchange:
         """`now` is told what happens; nothing is done before `run`."""
         self._remote, self._timing, self._now, self._meter, self._home = remote, timing, now, meter, home
         self._news = asyncio.Event()
-        self._not_before = 0.0  # the remote asked for so much patience
+        self._again = Again()
         self.answer: Answer | None = None
         """The person's, to a remote that was rewritten."""
 
     def hint(self) -> None:
         """The remote may have news: ask it now, even if it asked for patience."""
-        self._not_before = 0.0
+        self._again = self._again.at_once()
         self._news.set()
 
     def wake(self) -> None:
@@ -67,14 +65,14 @@ class Exchange:
         """Until cancelled; an error that is nobody's to answer ends it."""
         self._here, self._disk, self._net, self._talk = here, disk, net, talk
         self._in_one = InOne(here, disk, lambda commit: self._transfer(talk.push, commit))
-        backoff, failures, wait_s = Backoff(), 0, 0.0
+        wait_s = 0.0
         await self._home.refresh()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
             self._news.clear()
-            if (wait_s := self._not_before - time.monotonic()) > 0:
+            if (wait_s := self._again.wait_s(time.monotonic(), news=True)) > 0:
                 await self._home.refresh()
                 continue
             wait_s = self._timing.poll_s
@@ -83,15 +81,13 @@ class Exchange:
             try:
                 with self._meter.failures():
                     wait_s = min(self._timing.poll_s, await self._exchange())
-                failures = 0
+                self._again = Again()
                 self._now.offline = self._now.refused = None
             except TryAgain as problem:
-                failures += 1
-                wait_s = backoff.wait_s(failures, random.random())
-                after_s = getattr(problem, "after_s", None)
-                if after_s:  # its own wish holds for what is saved meanwhile as well
-                    wait_s = min(max(after_s, wait_s), _LONGEST_PATIENCE_S)
-                    self._not_before = time.monotonic() + wait_s
+                now = time.monotonic()
+                wait_s = self._timing.backoff.wait_s(self._again.failures + 1, random.random())
+                self._again = self._again.after_failure(now, wait_s, problem.after_s)
+                wait_s = self._again.wait_s(now)
                 self._now.offline = str(problem)
             except Rewritten as problem:
                 self._now.rewritten = str(problem)

@@ -85,7 +85,7 @@ class FolderSync:
         self._much_is_new = False
         self._worked_at: float | None = None
         self._paces = Paces(timing.pushes)  # outlive the work begun anew after an error
-        self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing.ask_again_s)
+        self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing)
         self._exchange = Exchange(remote, timing, self._now, meter, self)
         self.asked = Asked(self)
 
@@ -96,7 +96,7 @@ class FolderSync:
     def hint(self) -> None:
         """The remote may have news: ask it now, even if it asked for patience."""
         self._exchange.hint()
-        self.students.wake()
+        self.students.hint()
 
     def pause(self) -> None:
         """Publish nothing and take nothing in until `resume`."""

@@ -6,30 +6,27 @@ has come by the wall clock.
 
 import asyncio
 import contextlib
-import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
-from syncd.core.retry import Backoff
+from syncd.core.retry import Again
 from syncd.git.address import parse_address
 from syncd.git.remote import Behind, Remote
 from syncd.publisher.conversation import Paces
-from syncd.publisher.planned_time import in_words, local, planned_time
-from syncd.publisher.plans import Kind, Plan, Plans, as_text, new_id, shown
+from syncd.publisher.plans import Kind, Plan, Plans
 from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder
 from syncd.publisher.status import Situation, asking
 from syncd.publisher.students_line import Differences, StudentsLine
-from syncd.publisher.words import files, undoing
+from syncd.publisher.students_words import Counted, done, is_pending, report, rest_s, what
+from syncd.publisher.timing import Timing
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
-
-_log = logging.getLogger(__name__)
 
 _CLOCK_S = 20.0
 """The wall clock is looked at this often: a machine that slept has no other way to know."""
@@ -56,17 +53,20 @@ class StudentsSync:
         paces: Paces,
         now: Situation,
         side: FolderSide,
-        ask_again_s: float,
+        timing: Timing,
     ) -> None:
         """`now` is the folder's, and only read here."""
         self._folder, self._own, self._remotes, self._paces = folder, own, remotes, paces
-        self._now, self._side, self._ask_again_s = now, side, ask_again_s
+        self.now, self._timing = now, timing
+        self.caught_up = side.caught_up
         self._students = folder.students
         self._wake = asyncio.Event()
+        self._again = Again()
         self._told: dict[str, asyncio.Future[str]] = {}
-        self._pushing: str | None = None
-        self._facts: dict[str, Any] | None = None
-        self._counted: object = None
+        self.pushing: str | None = None
+        """The plan that is on its way to the remote at this moment."""
+        self._counted = Counted()
+        self._counted_for: object = None
         self._plans: Plans | None = None
         self._left_out: Mapping[RelPath, str] = {}
         self._line: StudentsLine | None = None
@@ -78,248 +78,183 @@ class StudentsSync:
     @property
     def pending(self) -> bool:
         """Whether something is under way to students at this moment."""
-        live = self._students is not None and self._students.way == "live" and self._now.head is not None
-        # What was counted for an earlier commit says nothing about this one.
-        facts = self._facts or {"source": None, "behind": None}
-        if live and (facts["behind"] != 0 or facts["source"] != self._now.head):
-            return True
-        return any(plan.fired for plan in (self._plans.all() if self._plans else ()))
+        return is_pending(self._students, self.now.head, self._counted, self._plans.all() if self._plans else ())
 
-    def report(self) -> Mapping[str, Any] | None:
+    def report(self) -> dict[str, Any] | None:
         """The students' branch as the status shows it; None if students follow the folder's own branch."""
         if self._students is None:
             return None
-        counted = self._facts or {"commit": None, "behind": None}
         plans = self._plans.all() if self._plans else ()
-        return {
-            "branch": self._students.branch,
-            "remote": self._students.remote,
-            "way": self._students.way,
-            "commit": counted["commit"],
-            "behind": counted["behind"],
-            "planned": [_planned(plan) for plan in plans],
-            "problem": self.problem or self.offline,
-            "left_out": [shown(why) for why in list(self._left_out.values())[:100]],
-        }
+        return report(self._students, self._counted, plans, self.problem or self.offline, self._left_out)
 
     def follow(self, folder: Folder) -> None:
         """Go on with these settings of the folder."""
         if folder.students != self._students:
-            self._students, self._line, self._facts = folder.students, None, None
+            self._students, self._line, self._counted = folder.students, None, Counted()
             self.problem = self.offline = None
+            self._again = Again()
         if folder != self._folder:
-            self._folder, self._counted = folder, None
+            self._folder, self._counted_for = folder, None
             self._wake.set()
 
     def wake(self) -> None:
         """There may be something to do."""
         self._wake.set()
 
+    def hint(self) -> None:
+        """The remote may have news: ask it now, even if it asked for patience."""
+        self._again = self._again.at_once()
+        self._wake.set()
+
     async def run(self, here: Workspace, disk: Worker, projection: Projection) -> None:
         """Until cancelled.  A Stop ends the folder's work."""
-        self._here, self._disk, self._projection = here, disk, projection
+        self._here, self.disk, self._projection = here, disk, projection
         net = Worker(f"students-{self._folder.id}")
-        backoff, failures, wait_s = Backoff(), 0, 0.0
+        wait_s = 0.0
         try:
             self._plans = await disk.do(Plans, self._own)
             while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wake.wait()
-                self._wake.clear()
+                news = await self._woken(min(wait_s, _CLOCK_S))
                 try:
-                    wait_s = await self._work(net)
-                    failures, self.problem, self.offline = 0, None, None
+                    await self._fire()
+                    if (wait_s := self._again.wait_s(time.monotonic(), news=news)) <= 0:
+                        wait_s = await self._work(net)
+                        self._again, self.problem, self.offline = Again(), None, None
                 except TryAgain as problem:
-                    failures += 1
-                    wait_s = getattr(problem, "after_s", None) or backoff.wait_s(failures, random.random())
+                    usual_s = self._timing.backoff.wait_s(self._again.failures + 1, random.random())
+                    self._again = self._again.after_failure(time.monotonic(), usual_s, problem.after_s)
+                    wait_s = usual_s
                     self.offline = f"Students get it as soon as their repository can be reached: {problem}"
-                    self._tell_all(self.offline)
                 except NeedsUser as problem:
                     remote = self._students.remote if self._students else self._folder.remote
-                    self.problem, self.offline, wait_s = asking(problem, remote), None, self._ask_again_s
+                    self.problem, self.offline, wait_s = asking(problem, remote), None, self._timing.ask_again_s
+                    self._again = Again(at=time.monotonic() + wait_s)
                     self._tell_all(f"It is not with students yet: {problem}")
+                if self.offline:
+                    self._tell_all(self.offline)
                 await self._count()
         finally:
             net.close()
             self._line = None
 
-    # what people ask for
+    async def _woken(self, within_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._wake.wait()
+        news = self._wake.is_set()
+        self._wake.clear()
+        return news
 
-    async def publish(
-        self, paths: Collection[RelPath], at: str | None, message: str, source: CommitId | None
-    ) -> dict[str, Any]:
-        """Publish now, or plan it; the plan's id and a sentence.  `source`: a checkpoint's commit."""
-        line = self._releasing()
-        moment = planned_time(at, local(time.time())) if at else None
-        if moment is None and self._now.paused:
-            raise NeedsUser("This folder is paused: say `syncd resume` first, then publish.")
-        head = source or await self._side.caught_up()
-        if head is None:
-            raise NeedsUser("There is nothing in this folder yet, so there is nothing to publish.")
-        await self._disk.do(_check, line, head, paths)
-        at_s = moment.timestamp() if moment else time.time()
-        plan = Plan(new_id(), Kind.PUBLISH, at_s, tuple(paths), message, source)
-        if moment is None:
-            return await self._at_once(plan, head)
-        await self._disk.do(self._known_plans.add, plan)
-        self._wake.set()
-        sentence = f"{_what(plan)} will be published on {in_words(moment)}, as the folder is then."
-        if source:
-            sentence = f"{_what(plan)} will be published on {in_words(moment)}."
-        return {"id": plan.id, "at": at_s, "sentence": sentence}
-
-    async def undo(self, which: str | None) -> dict[str, Any]:
-        """Undo a release, by default the last one."""
-        line = self._releasing()
-        target = await self._disk.do(line.to_undo, which)
-        said = undoing(target.message)
-        plan = Plan(new_id(), Kind.UNDO, time.time(), message=said, commit=target.commit)
-        await self._disk.do(line.undo, plan)  # says now what stands in the way
-        return await self._at_once(plan, target.commit)
-
-    async def cancel(self, id: str) -> str:
-        """Forget a planned release; a sentence."""
-        if self._pushing == id:
-            raise NeedsUser("This release is being published at this moment; `syncd undo` takes it back.")
-        plan = await self._disk.do(self._known_plans.drop, id)
-        self._wake.set()
-        return f"{_what(plan)} is no longer planned for {in_words(local(plan.at))}."
-
-    async def releases(self) -> dict[str, Any]:
-        """What was published, what is planned, and what students don't have yet."""
-        line, head = self._line_of(), self._now.head
-        if line is None:
-            raise NeedsUser("Students follow this folder's own branch; `syncd students FOLDER` gives them their own.")
-        done = await self._disk.do(line.releases)
-        waiting = await self._disk.do(line.differences, head) if head else {}
-        return {
-            **(self.report() or {}),
-            "published": [
-                {"id": each.id, "commit": each.commit, "time": each.time, "message": each.message}
-                | {"files": each.files, "undoes": each.undoes}
-                for each in done
-            ],
-            "waiting": [{"path": as_text(path), "change": _change(each)} for path, each in sorted(waiting.items())],
-        }
-
-    async def _at_once(self, plan: Plan, head: CommitId) -> dict[str, Any]:
-        told = self._told[plan.id] = asyncio.get_running_loop().create_future()
-        await self._disk.do(self._known_plans.add, plan)
-        await self._disk.do(self._known_plans.fire, plan.id, head)
-        self._wake.set()
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                sentence = await told
-        except TimeoutError:
-            sentence = "It is on its way to students; `syncd status` says when they have it."
-        finally:
-            self._told.pop(plan.id, None)
-        return {"id": plan.id, "at": plan.at, "sentence": sentence}
-
-    def _releasing(self) -> StudentsLine:
-        line = self._line_of()
-        if line is None:
-            raise NeedsUser(
-                "Students follow this folder's own branch, so every save is published at once; to choose what they "
-                "get and when: syncd students FOLDER --way release."
-            )
-        if line.students.way == "live":
-            raise NeedsUser(
-                "Every save of this folder goes to students at once, so there is nothing to publish or to plan; to "
-                "choose what they get and when: syncd students FOLDER --way release."
-            )
-        return line
+    # for the desk
 
     @property
-    def _known_plans(self) -> Plans:
+    def plans(self) -> Plans:
+        """What is planned.  NeedsUser while the folder is not open yet."""
         if self._plans is None:
             raise NeedsUser("The folder is just being opened; try again in a moment.")
         return self._plans
+
+    def line(self) -> StudentsLine | None:
+        """The students' branch as it is known here; None if they have none of their own."""
+        if self._students is not None and self._line is None:
+            self._line = StudentsLine(self._here.history, self._students, self._here.author, self._project)
+        return self._line if self._students is not None else None
+
+    async def at_once(self, plan: Plan, head: CommitId) -> str:
+        """Do a plan now, and see for a moment what comes of it; a sentence."""
+        told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._told[plan.id] = told
+        await self.disk.do(self.plans.add, plan)
+        await self.disk.do(self.plans.fire, plan.id, head)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await told
+        except TimeoutError:
+            return "It is on its way to students; `syncd status` says when they have it."
+        finally:
+            self._told.pop(plan.id, None)
 
     # the work
 
     def _project(self, commit: CommitId) -> bytes | None:
         return self._projection.of(commit, self._folder.allowed)
 
-    def _line_of(self) -> StudentsLine | None:
-        if self._students is not None and self._line is None:
-            self._line = StudentsLine(self._here.history, self._students, self._here.author, self._project)
-        return self._line if self._students is not None else None
+    async def _fire(self) -> None:
+        """Note of plans whose time has come what they publish, however long the remote is away."""
+        line = self.line()
+        if line is None or self.now.paused or line.students.way == "live":
+            return
+        for plan in self.plans.due(time.time()):
+            if not plan.fired:
+                head = await self.caught_up()
+                if head is not None:
+                    await self.disk.do(self.plans.fire, plan.id, head)
 
     async def _work(self, net: Worker) -> float:
         """Do what is due; how long to wait for the next thing."""
-        line = self._line_of()
-        if line is None or self._now.paused:
+        line = self.line()
+        if line is None or self.now.paused:
             return _CLOCK_S
         if line.students.way == "live":
-            agreed = self._now.agreed
-            if agreed is None or not await self._disk.do(line.behind, agreed):
+            agreed = self.now.agreed
+            if agreed is None or not await self.disk.do(line.behind, agreed):
                 return _CLOCK_S
             return await self._go_on(line, net, agreed)
-        await self._disk.do(line.released)
-        now, plans = time.time(), self._known_plans
-        for plan in plans.due(now):
-            if not plan.fired:
-                head = await self._side.caught_up()
-                if head is not None:
-                    await self._disk.do(plans.fire, plan.id, head)
-        for plan in plans.due(now):
+        await self.disk.do(line.released)
+        for plan in self.plans.due(time.time()):
             if plan.fired:
                 pause_s = await self._release(line, net, plan)
                 if pause_s:
-                    return min(pause_s, _CLOCK_S)
-        coming = [plan.at for plan in plans.all()]
-        return max(0.0, min([_CLOCK_S, *(at - time.time() for at in coming)])) if coming else _CLOCK_S
+                    return pause_s
+        return rest_s(self.plans.all(), time.time(), _CLOCK_S)
 
     async def _go_on(self, line: StudentsLine, net: Worker, agreed: CommitId) -> float:
         remote = self._remotes(line.students.remote)
         for _ in range(_ROUNDS):
             await self._look(line, net, remote)
-            made = await self._disk.do(line.follow, agreed)
+            made = await self.disk.do(line.follow, agreed)
             if made is None:
-                return 0.0 if self._now.agreed != agreed else _CLOCK_S
+                return 0.0 if self.now.agreed != agreed else _CLOCK_S
             if pause_s := self._pause_s(line):
                 return pause_s
             with contextlib.suppress(Behind):
                 await self._push(line, net, remote, made)
-                await self._disk.do(line.arrived)
+                await self.disk.do(line.arrived)
         raise TryAgain("The students' branch is being written to all the time.")
 
     async def _release(self, line: StudentsLine, net: Worker, plan: Plan) -> float:
         """Bring one plan to the students' branch; how long to wait before that may be tried."""
-        remote, plans = self._remotes(line.students.remote), self._known_plans
+        remote, plans = self._remotes(line.students.remote), self.plans
         for _ in range(_ROUNDS):
             await self._look(line, net, remote)
-            done = await self._disk.do(line.published, plan)
+            commit = await self.disk.do(line.published, plan)
             edits: Differences = {}
-            if done is None:
+            if commit is None:
                 try:
-                    made = await self._disk.do(_made, line, plan, self._now.head)
+                    made = await self.disk.do(_made, line, plan, self.now.head)
                 except NeedsUser as problem:
                     await self._end(plans, plan, str(problem), problem)
                     return 0.0
                 if made is None:
-                    await self._end(plans, plan, f"Students have {_what(plan, start='everything')} just so already.")
+                    await self._end(plans, plan, f"Students have {what(plan, start='everything')} just so already.")
                     return 0.0
                 if pause_s := self._pause_s(line):
                     return pause_s
-                done, edits = made
-                self._pushing = plan.id
+                commit, edits = made
+                self.pushing = plan.id
                 try:
-                    await self._push(line, net, remote, done)
+                    await self._push(line, net, remote, commit)
                 except Behind:
                     continue
                 finally:
-                    self._pushing = None
-            count = f" ({files(len(edits))})" if edits else ""
-            verb = "is published" if plan.kind is Kind.PUBLISH else "is done"
-            await self._end(plans, plan, f"{_what(plan)} {verb}{count}: students' branch {line.students.branch}.")
+                    self.pushing = None
+            await self._end(plans, plan, done(plan, len(edits), line.students.branch))
             return 0.0
         raise TryAgain("The students' branch is being written to all the time.")
 
     async def _end(self, plans: Plans, plan: Plan, sentence: str, problem: SyncError | None = None) -> None:
-        await self._disk.do(plans.drop, plan.id)
+        await self.disk.do(plans.drop, plan.id)
         told = self._told.get(plan.id)
         if told is None or told.done():
             self.notes.append(sentence)
@@ -331,9 +266,9 @@ class StudentsSync:
     async def _look(self, line: StudentsLine, net: Worker, remote: Remote) -> None:
         branch, path = line.students.branch, line.history.path
         seen = await net.do(remote.head, branch)
-        if seen is not None and seen != await self._disk.do(lambda: line.head):
+        if seen is not None and seen != await self.disk.do(lambda: line.head):
             await net.do(lambda: remote.fetch(path, branch, name=line.key))
-        await self._disk.do(line.arrived)
+        await self.disk.do(line.arrived)
 
     async def _push(self, line: StudentsLine, net: Worker, remote: Remote, commit: CommitId) -> None:
         self._paces.of(parse_address(line.students.remote)).went(time.monotonic())
@@ -350,18 +285,18 @@ class StudentsSync:
 
     async def _count(self) -> None:
         """Count what students don't have yet, if anything moved since the last time."""
-        line = self._line_of()
+        line = self.line()
         if line is None:
             return
-        source = self._now.head
-        line_head = await self._disk.do(lambda: line.head)
-        if (now := (line.key, source, line_head)) == self._counted:
+        source = self.now.head
+        line_head = await self.disk.do(lambda: line.head)
+        if (now := (line.key, source, line_head)) == self._counted_for:
             return
-        behind = await self._disk.do(_behind, line, source) if source else 0
+        behind = await self.disk.do(_behind, line, source) if source else 0
         if line is self._line:
             self._left_out = self._projection.last.left_out if self._projection.last else {}
-            self._counted = now
-            self._facts = {"source": source, "commit": line_head, "behind": behind}
+            self._counted_for = now
+            self._counted = Counted(source, line_head, behind)
 
 
 def _made(line: StudentsLine, plan: Plan, present: CommitId | None) -> tuple[CommitId, Differences] | None:
@@ -373,31 +308,3 @@ def _behind(line: StudentsLine, source: CommitId) -> int:
     if line.students.way == "live" and not line.behind(source):
         return 0
     return len(line.differences(source))
-
-
-def _check(line: StudentsLine, head: CommitId, paths: Collection[RelPath]) -> None:
-    """NeedsUser unless there is something to publish, or to take away, at each of the paths."""
-    projected, history = line.project(head), line.history
-    for path in paths:
-        if history.below(projected, path) is None and history.item(line.head, path) is None:
-            if history.item(head, path) is not None:
-                raise NeedsUser(f"“{shown(path)}” is for staff and never goes to students: leave it out.")
-            raise NeedsUser(f"There is nothing named “{shown(path)}” in this folder: check its name.")
-
-
-def _what(plan: Plan, start: str = "Everything") -> str:
-    if plan.kind is Kind.UNDO:
-        return shown(plan.message)
-    if not plan.paths:
-        return start
-    named = ", ".join(f"“{shown(path)}”" for path in plan.paths[:3])
-    return named + (f" and {len(plan.paths) - 3} more" if len(plan.paths) > 3 else "")
-
-
-def _planned(plan: Plan) -> dict[str, Any]:
-    return {**plan.facts(), "when": in_words(local(plan.at)), "what": _what(plan)}
-
-
-def _change(each: tuple[object, object]) -> str:
-    was, now = each
-    return "add" if was is None else "delete" if now is None else "update"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from syncd.core.retry import Backoff
 from syncd.publisher.conversation import Pushes
 
 
@@ -21,4 +22,6 @@ class Timing:
     """After a "no" of the remote that only a person can change."""
     presence_s: float = 5.0
     """How often to see whether the folder is still there (or there again): one stat; and which network there is."""
+    backoff: Backoff = field(default_factory=Backoff)
+    """After what passes by itself."""
     pushes: Pushes = field(default_factory=Pushes)

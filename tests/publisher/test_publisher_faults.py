@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
-from classroom_side import Colleague, Course, Publisher, add, everything, fill, until
+from classroom_side import QUICK, TOKEN, Colleague, Course, Publisher, add, everything, fill, until
 
 from syncd.core.retry import Backoff
 from syncd.demo.gitserver import GitServer
-from syncd.publisher import folder_sync, network
+from syncd.publisher import network
 from syncd.publisher.conversation import Pushes
+from syncd.publisher.credentials import Credentials
 from syncd.publisher.folder_sync import Timing
+from syncd.publisher.registry import Registry, Students
 
 pytestmark = pytest.mark.slow
 OFFLINE, NEEDS = "offline", "needs_you"
@@ -63,9 +66,7 @@ PUSHED_BY_OTHERS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_sync, "Backoff", lambda **_: Backoff(0.05, 0.2))
+SOON = replace(QUICK, backoff=Backoff(0.05, 0.2))
 
 
 def begin(server: GitServer, case: Case) -> None:
@@ -108,7 +109,7 @@ async def test_what_was_saved_during_a_fault_arrives_after_it(
     state: Path, folder: Path, course: Course, server: GitServer
 ) -> None:
     await add(state, folder, course.url)
-    async with Publisher(state) as publisher, nobody_is_told_too_much(publisher, course):
+    async with Publisher(state, SOON) as publisher, nobody_is_told_too_much(publisher, course):
         await publisher.up_to_date()
         for n, case in enumerate(SAVED):
             begin(server, case)
@@ -133,7 +134,7 @@ async def test_what_others_pushed_during_a_fault_comes_after_it(
     fill(folder, {"mine": "1"})
     await add(state, folder, course.url)
     colleague = await asyncio.to_thread(Colleague, tmp_path / "colleague", course)
-    async with Publisher(state) as publisher:
+    async with Publisher(state, SOON) as publisher:
         await publisher.up_to_date()
         for n, case in enumerate(PUSHED_BY_OTHERS):
             begin(server, case)
@@ -163,19 +164,58 @@ async def test_a_servers_wish_for_patience_holds_for_what_is_saved_meanwhile(
         end(server)
 
 
+@pytest.mark.parametrize("way", ["live", "release"])
+async def test_a_wish_for_patience_of_the_students_server_holds_for_what_comes_meanwhile(
+    state: Path, folder: Path, course: Course, tmp_path: Path, way: Literal["live", "release"]
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    async with GitServer(tmp_path / "students", write_tokens=[TOKEN]) as theirs:
+        theirs.create("pupils")
+        pupils = Course(theirs, "pupils")
+        Credentials(state).store(pupils.url, TOKEN)
+        id = Registry(state).folders()[0].id
+        theirs.fault("429")
+        Registry(state).set_students(id, Students(pupils.url, "students", way))
+        async with Publisher(state) as publisher:
+            await publisher.until(lambda now: now["commit"] is not None)
+            if way == "release":
+                await publisher.say(f"/v1/folders/{id}/publish", {})
+            await publisher.until(lambda now: "slow down" in (now["students"]["problem"] or ""))
+            asked = theirs.counts.total()
+            for n in range(3):
+                fill(folder, {f"{n}": "saved"})
+                await until(lambda n=n: f"{n}" in course.files())  # type: ignore[misc]
+                await publisher.until(lambda now: now["commit"] == now["remote_commit"])
+                if way == "release":
+                    await publisher.say(f"/v1/folders/{id}/publish", {})
+            assert theirs.counts.total() == asked
+            theirs.heal()
+            await publisher.say("/v1/hint")
+            await until(lambda: pupils.files("students") == everything(folder))
+
+
 @pytest.mark.parametrize("what", ["woken", "another network"])
 async def test_a_machine_that_wakes_or_changes_its_network_asks_at_once(
     state: Path, folder: Path, course: Course, server: GitServer, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(folder_sync, "Backoff", lambda **_: Backoff(600, 600))
+    looks = 0
+
+    def way_out() -> tuple[str, ...]:
+        nonlocal looks
+        looks += 1
+        return ("198.51.100.7",)
+
+    monkeypatch.setattr(network, "way_out", way_out)
     await add(state, folder, course.url)
-    async with Publisher(state) as publisher:
+    async with Publisher(state, replace(QUICK, backoff=Backoff(600, 600))) as publisher:
         await publisher.up_to_date()
         server.fault("503")
         fill(folder, {"a": "1"})
         await publisher.until(lambda now: now["state"] == OFFLINE)
         end(server)
-        await asyncio.sleep(0.5)
+        before = looks
+        await until(lambda: looks > before + 2)
         assert course.head() is None, "nothing happened that would make it ask again"
         if what == "woken":
             monkeypatch.setattr(network, "time", SimpleNamespace(time=lambda: time.time() + 3600))
@@ -195,7 +235,8 @@ async def test_pushes_keep_the_pace_of_a_host_that_limits_them(
         for n in range(8):
             fill(folder, {f"file {n}": "1"})
             await publisher.until(lambda now, n=n: now["recent"] and f"file {n}" in now["recent"][0]["message"])  # type: ignore[misc]
-        await asyncio.sleep(0.6)
+        before = server.counts["refs_read"]
+        await until(lambda: server.counts["refs_read"] > before + 2)
         status = await publisher.status()
         assert server.counts["push"] <= 3 and status["state"] == "pushing"
         assert 0 < len(course.files()) < 8, "the first ones went at once, the last wait for their minute"

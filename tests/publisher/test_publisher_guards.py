@@ -38,8 +38,8 @@ async def test_i7_an_emptied_folder_is_held_until_it_is_meant(state: Path, folde
         status = await publisher.until(lambda now: now["state"] == NEEDS)
         assert "All files vanished" in status["sentence"] and "resume" in status["sentence"]
         fill(folder, {"new.txt": "saved while it is held"})
-        await asyncio.sleep(0.5)
-        assert (await publisher.status())["state"] == NEEDS and course.head() == before
+        status = await publisher.until(lambda now: "12 of 12 files vanished" in now["sentence"])
+        assert status["state"] == NEEDS and course.head() == before
     async with Publisher(state) as publisher:  # started anew, it is still held
         status = await publisher.until(lambda now: now["state"] == NEEDS)
         assert course.head() == before
@@ -190,7 +190,7 @@ async def test_what_others_pushed_into_a_full_disk_comes_by_itself_when_there_is
 @pytest.mark.parametrize("keep", ["both", "theirs"])
 @pytest.mark.parametrize("how", ["rewound", "rewritten", "deleted"])
 async def test_i8_a_rewritten_history_pauses_and_both_ways_lead_on(
-    state: Path, folder: Path, course: Course, tmp_path: Path, how: str, keep: str
+    state: Path, folder: Path, course: Course, server: GitServer, tmp_path: Path, how: str, keep: str
 ) -> None:
     fill(folder, {"first": "1"})
     await add(state, folder, course.url)
@@ -215,7 +215,10 @@ async def test_i8_a_rewritten_history_pauses_and_both_ways_lead_on(
         assert ("deleted" if how == "deleted" else "rewritten") in status["sentence"]
         assert everything(folder) == {"first": b"1", "second": b"2"} and course.head() == shown
         fill(folder, {"third": "saved meanwhile"})
-        await asyncio.sleep(0.4)
+        await publisher.until(lambda now: now["recent"][0]["message"] == "Add third")
+        asked = server.counts["refs_read"]
+        await publisher.say("/v1/hint")
+        await until(lambda: server.counts["refs_read"] > asked)
         assert course.head() == shown
         await publisher.steer("resume", {"keep": keep})
         await until(lambda: course.files() == everything(folder) and "third" in course.files())

@@ -66,12 +66,20 @@ async def test_nothing_is_asked_or_written_while_nothing_happens(
     fill(folder, {"a": "1"})
     await add(state, folder, course.url)
     async with Publisher(state, Timing(poll_s=30)) as publisher:
-        before = await publisher.up_to_date()
+        await publisher.up_to_date()
+        server.counts.clear()
+        fill(folder, {"b": "a save and nothing else"})
+        await until(lambda: course.files() == everything(folder))
+        await publisher.up_to_date()
+        asked = server.counts.copy()
         server.counts.clear()
         fill(folder, {".~lock.a#": "an editor's lock", ".ipynb_checkpoints/a.ipynb": "{}"})
         (folder / "a").touch()
-        await asyncio.sleep(0.8)
-        assert await publisher.status() == before and not server.counts
+        fill(folder, {"c": "a save, which the rest adds nothing to"})
+        await until(lambda: "c" in course.files())
+        status = await publisher.up_to_date()
+        assert server.counts == asked and course.files().keys() == {"a", "b", "c"}
+        assert [each["message"] for each in status["recent"]] == ["Add c", "Add b", "Add a"]
 
 
 async def test_a_request_that_waits_for_the_disk_keeps_no_other_waiting(

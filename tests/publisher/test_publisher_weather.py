@@ -113,9 +113,9 @@ async def test_a_pause_outlives_the_daemon(state: Path, folder: Path, course: Co
         fill(folder, {"a": "1"})
         await publisher.until(lambda now: bool(now["recent"]) or now["commit"] is not None)
     async with Publisher(state) as publisher:
-        await publisher.until(lambda now: now["state"] == "paused" and now["commit"] is not None)
+        before = await publisher.until(lambda now: now["state"] == "paused" and now["commit"] is not None)
         fill(folder, {"b": "2"})
-        await asyncio.sleep(0.4)
+        await publisher.until(lambda now: now["commit"] != before["commit"])
         assert course.head() is None
         await publisher.steer("resume")
         await until(lambda: course.files() == everything(folder))

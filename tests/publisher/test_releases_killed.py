@@ -24,6 +24,7 @@ from syncd.publisher.projection import Projection
 from syncd.publisher.registry import Folder, Students
 from syncd.publisher.status import Situation
 from syncd.publisher.students_sync import StudentsSync
+from syncd.publisher.timing import Timing
 from syncd.publisher.worker import Worker
 from syncd.publisher.workspace import Workspace
 
@@ -63,7 +64,8 @@ class Instructor:
         self.now = Situation(head=here.head, agreed=here.head)
         disk = Worker("disk")
         paces = Paces(Pushes())
-        sync = StudentsSync(self.folder, self.own, lambda url: Remote(url, lambda: None), paces, self.now, self, 0.01)
+        timing = Timing(ask_again_s=0.01)
+        sync = StudentsSync(self.folder, self.own, lambda url: Remote(url, lambda: None), paces, self.now, self, timing)
         running = asyncio.create_task(sync.run(here, disk, Projection(here.history, self.own / "projection.json")))
         try:
             while not running.done():

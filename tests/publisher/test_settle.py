@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.entry import BlobId, Entry, Mode, RelPath
-from syncd.core.retry import Backoff, Pace, SleepWatch
+from syncd.core.retry import Again, Backoff, Pace, SleepWatch
 from syncd.core.safety import Vanishing, vanished
 from syncd.core.settle import Settle
 
@@ -238,6 +238,17 @@ def test_waits_double_up_to_the_longest_and_are_spread() -> None:
     backoff = Backoff()
     assert [backoff.wait_s(n, 1.0) for n in (1, 2, 3, 7, 100)] == [1, 2, 4, 60, 60]
     assert backoff.wait_s(3, 0.0) == 2
+
+
+def test_news_shorten_our_own_wait_and_never_the_one_that_a_server_asked_for() -> None:
+    again = Again().after_failure(100.0, 4.0)
+    assert (again.wait_s(101.0), again.wait_s(101.0, news=True), again.wait_s(105.0)) == (3, 0, 0)
+    asked = again.after_failure(101.0, 4.0, 30.0)
+    assert asked.failures == 2 and asked.wait_s(111.0) == asked.wait_s(111.0, news=True) == 20
+    assert asked.after_failure(111.0, 1.0).wait_s(111.0, news=True) == 20, "its wish holds on"
+    assert asked.at_once().wait_s(101.0) == 0 and asked.at_once().failures == 2
+    assert Again().after_failure(0.0, 4.0, 1e9).wait_s(0.0) == 3600 and Again().wait_s(0.0) == 0
+    assert Again().after_failure(0.0, 4.0, 1.0).wait_s(0.0, news=True) == 4, "nor sooner than we would"
 
 
 def test_a_machine_that_slept_is_noticed_once_and_one_that_worked_is_not() -> None:
