@@ -40,13 +40,13 @@ async def _page(request: web.Request) -> web.Response:
 
 
 async def _replay(request: web.Request) -> web.StreamResponse:
-    """As if the delivery came once more: the node looks at the remote, which is all that a delivery ever does."""
+    """As if the delivery came once more: the nodes look at the remote, which is all that a delivery ever does."""
     context = _for_admins(request)
     wanted = (await request.post()).get("delivery")
     found = await context.webhooks.log.one(wanted) if isinstance(wanted, str) else None
     if found is None or await context.courses.find(found.course) is None:
         return message(request, 404, words.NOT_FOUND)
-    context.webhooks.hint(found.course)
+    await context.webhooks.replay(found.course)
     note = context.webhooks.log.note
     await note(
         found.course, found.form, "taken", words.WEBHOOK_REPLAYED, found.branch, found.commit, secrets.token_bytes(32)

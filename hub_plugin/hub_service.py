@@ -17,6 +17,7 @@ from hub_plugin.courses import Visitor
 from hub_plugin.database import Database, Session
 from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.events import Events
+from hub_plugin.fan_out import FanOut
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, Login, NotAllowed, is_from
 from hub_plugin.members import MembersFiles
@@ -58,6 +59,7 @@ class Context:
     rate: Rate
     reports: Rate
     webhooks: Webhooks
+    fan_out: FanOut
     node: Node | None
     publisher: Publisher | None
     events: Events
@@ -115,6 +117,7 @@ def make_hub_app(
     )
 
     pages, events, courses = Pages(), events or Events(), CourseList(settings, watcher)
+    fan_out = FanOut()
 
     async def has_webhook(course: str) -> bool:
         return await courses.find(course) is not None
@@ -137,7 +140,8 @@ def make_hub_app(
         events=events,
         everywhere=everywhere,
         groups=groups,
-        webhooks=Webhooks(DeliveryLog(database), node, has_webhook, events),
+        webhooks=Webhooks(DeliveryLog(database), node, fan_out, has_webhook, events),
+        fan_out=fan_out,
         ending=asyncio.Event(),
     )
     app[context_key] = context
@@ -374,4 +378,5 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 
 async def _end_streams(app: web.Application) -> None:
     app[context_key].ending.set()
+    app[context_key].fan_out.end()
     app[context_key].watcher.board.wake()

@@ -62,6 +62,12 @@ def document(prefix: str) -> dict[str, Any]:
                     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
                 }
             },
+            "/nodes/events": {
+                "get": _answers(
+                    "Hints for a node, as JSON lines for as long as it listens: {} when nothing happened for a while.",
+                    _object(course=_TEXT, branch=_TEXT, commit=_TEXT),
+                )
+            },
             "/courses/{course}": {"get": {**_answers("The class, for its instructors.", a_class), **_COURSE}},
             "/courses/{course}/update": {"post": {**_answers("Merge what waits in my folder now.", done), **_COURSE}},
             "/courses/{course}/pause": {

@@ -17,6 +17,7 @@ def add_routes(app: web.Application, prefix: str) -> None:
     """Where they are."""
     app.router.add_post(f"{prefix}api/v1/views", _view)
     app.router.add_post(f"{prefix}api/v1/nodes", _node)
+    app.router.add_get(f"{prefix}api/v1/nodes/events", _events)
 
 
 @open_to_anybody  # in place of the pages' way to find out who asks: reports do not ask the hub each time
@@ -39,15 +40,36 @@ async def _view(request: web.Request) -> web.Response:
 @open_to_anybody
 async def _node(request: web.Request) -> web.Response:
     context = request.app[context_key]
-    token = token_of(request)
-    name = await context.hub.service(token) if token else None
-    if name is None or context.everywhere is None:
+    name = await _node_that_asks(request)
+    if context.everywhere is None:
         return web.json_response({"error": words.LOGIN_AGAIN}, status=401)
-    if name not in context.settings.node_services:
-        return web.json_response({"error": words.NO_NODE_SERVICE}, status=403)
     admit(context.reports, f"node {name}", 30)
     await context.events.tell("node", json.dumps([name, await _json(request, _LARGEST_NODE)]))
     return web.json_response({})
+
+
+@open_to_anybody
+async def _events(request: web.Request) -> web.StreamResponse:
+    context = request.app[context_key]
+    name, token = await _node_that_asks(request), token_of(request) or ""
+    admit(context.reports, f"events {name}", 30)
+
+    async def welcome() -> bool:
+        return await context.hub.service(token) == name
+
+    return await context.fan_out.serve(request, name, welcome)
+
+
+async def _node_that_asks(request: web.Request) -> str:
+    """The service whose token a node shows; 401 or 403 if it is none of the nodes'."""
+    context = request.app[context_key]
+    token = token_of(request)
+    name = await context.hub.service(token) if token else None
+    if name is None:
+        raise web.HTTPUnauthorized(text=json.dumps({"error": words.LOGIN_AGAIN}), content_type="application/json")
+    if name not in context.settings.node_services:
+        raise web.HTTPForbidden(text=json.dumps({"error": words.NO_NODE_SERVICE}), content_type="application/json")
+    return name
 
 
 async def _json(request: web.Request, largest: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Taking in webhooks: checked, answered at once, and told to the node; many for one course become one or two hints."""
+"""Taking in webhooks: checked, answered at once, and told to the nodes; many for one course become one or two hints."""
 
 import asyncio
 import hashlib
@@ -11,9 +11,10 @@ from aiohttp import web
 from hub_plugin import words
 from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.events import Events
+from hub_plugin.fan_out import FanOut, heard_of, said_of
 from hub_plugin.rate import Rate
 from hub_plugin.sources import Node
-from syncd.core.delivery import Deliveries, read_delivery
+from syncd.core.delivery import Deliveries, Push, read_delivery
 from syncd.core.errors import SyncError
 
 LARGEST_BODY = 1 << 20
@@ -27,11 +28,17 @@ class Webhooks:
     """Receives deliveries; hints and the log are seen to by tasks of its own."""
 
     def __init__(
-        self, log: DeliveryLog, node: Node | None, is_course: Callable[[str], Awaitable[bool]], events: Events
+        self,
+        log: DeliveryLog,
+        node: Node | None,
+        fan_out: FanOut,
+        is_course: Callable[[str], Awaitable[bool]],
+        events: Events,
     ) -> None:
+        """`node`: that of this machine; those elsewhere listen to `fan_out`."""
         self.log = log
-        self._node, self._is_course, self._events = node, is_course, events
-        events.on("hint", self.hint)
+        self._node, self._fan_out, self._is_course, self._events = node, fan_out, is_course, events
+        events.on("hint", self._hear)
         self._seen = Deliveries()
         self._refusals = Rate(burst=5, per_minute=5)
         """How many refusals get into the log: anybody can send them."""
@@ -59,10 +66,20 @@ class Webhooks:
         else:
             push = delivery.push
             self._note(course, delivery.form, "taken", words.WEBHOOK_TAKEN, push.branch, push.commit, digest)
-            self._run(self._events.tell("hint", course))
+            self._run(self._events.tell("hint", said_of(course, push)))
         return web.Response(status=202, text=words.WEBHOOK_TAKEN)
 
-    def hint(self, course: str) -> None:
+    async def replay(self, course: str) -> None:
+        """Have all nodes look once more."""
+        await self._events.tell("hint", said_of(course, Push(None, None)))
+
+    def _hear(self, said: str) -> None:
+        """A push that this replica of the service took, or another one."""
+        course, push = heard_of(said)
+        self._fan_out.tell(course, push)
+        self._hint(course)
+
+    def _hint(self, course: str) -> None:
         """Tell the node soon; what is told while a hint is on its way is told once more after it, and once only."""
         if course in self._hinting:
             self._again.add(course)

@@ -33,6 +33,8 @@ def secrets(at: NodeHere) -> Iterator[Finding]:
     files |= {path: f"the webhook's secret of {each.name}" for each in at.courses if (path := each.webhook_secret_file)}
     if at.config is not None and at.config.metrics_token_file is not None:
         files[at.config.metrics_token_file] = "the token of the metrics"
+    if at.config is not None and at.config.hub_token_file is not None:
+        files[at.config.hub_token_file] = "this node's token for the hub"
     for path, what in files.items():
         yield from _secret(at, path, what)
 

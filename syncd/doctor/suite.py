@@ -1,6 +1,17 @@
 """The checks of an instructor's side and of a node, in the order in which they are told."""
 
-from syncd.doctor import contents, daemon, history, machine, node_machine, node_settings, node_store, remotes, state
+from syncd.doctor import (
+    contents,
+    daemon,
+    history,
+    machine,
+    node_hub,
+    node_machine,
+    node_settings,
+    node_store,
+    remotes,
+    state,
+)
 from syncd.doctor.finding import Check
 from syncd.doctor.node_place import NodeHere
 from syncd.doctor.place import Here
@@ -28,6 +39,7 @@ NODE: tuple[Check[NodeHere], ...] = (
     Check("store", node_store.place),
     Check("service", node_store.service),
     Check("courses", node_store.courses),
+    Check("hub", node_hub.link),
     Check("mirrors", node_store.mirrors),
     Check("versions", node_store.versions),
     Check("pins", node_store.pins),

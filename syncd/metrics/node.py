@@ -80,6 +80,7 @@ class NodeMetrics:
         }
         self.mended = Counter("syncd_node_damaged_contents", "Contents found damaged and made again", registry=to)
         self._sizes: Sizes | None = None
+        self._linked: Callable[[], bool] | None = None
         self._views, self._free = views, free
         self.courses: dict[str, CourseMeter] = {}
         at_scrape(to, self._at_scrape)
@@ -103,6 +104,10 @@ class NodeMetrics:
         for what, count in (("versions", manifests), ("contents", blobs), ("bytes", size)):
             self._collected[what].inc(count)
 
+    def linked(self, holds: Callable[[], bool]) -> None:
+        """There is a hub elsewhere; `holds`: whether the link to it holds."""
+        self._linked = holds
+
     def measured(self, sizes: Sizes) -> None:
         """The store was measured."""
         self._sizes = sizes
@@ -125,6 +130,9 @@ class NodeMetrics:
             store.add_metric(["contents"], self._sizes.contents)
             store.add_metric(["mirrors"], self._sizes.mirrors)
             yield store
+        if self._linked is not None:
+            words = "1 while the hub's service tells this node of pushes at once"
+            yield GaugeMetricFamily("syncd_node_hub_linked", words, value=float(self._linked()))
         yield GaugeMetricFamily("syncd_node_store_free_bytes", "Free on the store's disk", value=self._free())
 
 

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from syncd.core.errors import NeedsUser
 from syncd.git.address import check_branch, parse_address
@@ -52,6 +53,11 @@ class NodeConfig:
     metrics_token_file: Path | None = None
     """Who asks there must show this token; None: everybody on this machine may ask."""
 
+    hub: str | None = None
+    """The address of the hub's service (see `hub_address`), if that runs on another machine; None: there is none."""
+    hub_token_file: Path | None = None
+    """The token of this node's service in the hub."""
+
     def __post_init__(self) -> None:
         names = [course.name for course in self.courses]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -62,6 +68,27 @@ class NodeConfig:
         for address in (self.webhook, self.metrics):
             if address is not None:
                 listen_address(address)
+        if self.hub is not None:
+            hub_address(self.hub)
+            if self.hub_token_file is None:
+                raise NeedsUser(
+                    "`hub` needs hub_token_file: the file with the token of this node's service in the hub."
+                )
+
+
+def hub_address(text: str) -> str:
+    """Where the hub's service is, with a slash at the end; of a hub's bare address, at its usual place."""
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.username or parts.query)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise NeedsUser(f"hub is {text!r}, which is no address: write one like https://hub.example.edu.")
+    path = parts.path.rstrip("/")
+    if "/services/" not in path:
+        path += "/services/synced-folders"
+    return f"{parts.scheme}://{parts.netloc}{path}/"
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -120,7 +147,7 @@ def _course(settings: dict[str, Any], folder: Path) -> Course:
 
 
 def _paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in ("store", "token_file", "webhook_secret_file", "members_file", "metrics_token_file"):
+    for key in ("store", "token_file", "webhook_secret_file", "members_file", "metrics_token_file", "hub_token_file"):
         if settings.get(key):
             settings[key] = folder / Path(settings[key]).expanduser()
     return settings

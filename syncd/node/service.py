@@ -25,6 +25,7 @@ from syncd.node.config import Course, NodeConfig, listen_address, read_secret
 from syncd.node.course import CourseKeeper
 from syncd.node.doors import Doorkeeper, listen_at
 from syncd.node.guard import Admission, Limits
+from syncd.node.hub_link import HubLink
 from syncd.node.keepers import Keepers
 from syncd.node.members import Members
 from syncd.node.observed import Observed
@@ -68,7 +69,7 @@ async def run_node(
             stack.push_async_callback(node.keepers.close)
             await node.settle()
             parts = (node.upkeep.run(), node.observed.run(), keep_told(node.words), node.change(changes))
-            tasks = [asyncio.create_task(part) for part in parts]
+            tasks = [asyncio.create_task(part) for part in (*parts, *([node.hub.run()] if node.hub else []))]
             for task in tasks:
                 stack.push_async_callback(_end, task)
             tell_ready(node.words())
@@ -84,7 +85,7 @@ class _Node:
     def __init__(self, config: NodeConfig, store: Store, executor: ThreadPoolExecutor) -> None:
         self._config = config
         self._store = store
-        self._views = Views(os.getuid(), lambda before, view: self.observed.reported(before, view))
+        self._views = Views(os.getuid(), self._reported)
         self._members = Members(os.getuid())
         self.limits = Limits(os.getuid())
         self.keepers = Keepers(self._keeper_of)
@@ -92,6 +93,10 @@ class _Node:
         self._executor = executor
         self.observed = Observed(store, self.keepers, self._views)
         self.upkeep = Upkeep(store, self.keepers, _is_ours, self.observed.metrics)
+        self.hub = None
+        if config.hub is not None and config.hub_token_file is not None:
+            self.hub = HubLink(config.hub, config.hub_token_file, self.pushed, self._look, self._document)
+            self.observed.metrics.linked(lambda: self.hub is not None and self.hub.connected)
 
     def _keeper_of(self, course: Course) -> CourseKeeper:
         self._store.begin(course.name)  # before anything else makes its folder, open to all
@@ -118,7 +123,10 @@ class _Node:
         states = Counter(keeper.status()["state"] for keeper in self.keepers.values())
         told = [f"{states.pop('up_to_date', 0)} of {len(self.keepers)} courses up to date"]
         told += [f"{count} {state.replace('_', ' ')}" for state, count in sorted(states.items())]
-        return ", ".join([*told, f"{self._views.count} views"])
+        told += [f"{self._views.count} views"]
+        if self.hub is not None:
+            told.append("linked to the hub" if self.hub.connected else "no link to the hub: polling")
+        return ", ".join(told)
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_REPORT, middlewares=[_in_sentences, self._at_its_pace])
@@ -160,7 +168,22 @@ class _Node:
         return keeper if keeper is not None and self._members.has(keeper.course, peer) else None
 
     def pushed(self, course: str, push: Push) -> None:
-        self.keepers[course].pushed(push)
+        if (keeper := self.keepers.get(course)) is not None:  # a hub may have courses that this node does not keep
+            keeper.pushed(push)
+
+    def _look(self) -> None:
+        for keeper in self.keepers.values():
+            keeper.hint()
+
+    def _reported(self, before: Mapping[str, Any] | None, view: Mapping[str, Any]) -> None:
+        self.observed.reported(before, view)
+        if self.hub is not None and {**(before or {}), "updated_at": 0} != {**view, "updated_at": 0}:
+            self.hub.changed()
+
+    def _document(self) -> dict[str, Any]:
+        """What the hub is told: the courses and all views."""
+        courses = [keeper.status() for keeper in self.keepers.values()]
+        return {"version": _VERSION, "courses": courses, "views": self._views.all()}
 
     async def _status(self, request: web.Request) -> web.Response:
         peer = _peer(request)
@@ -171,7 +194,8 @@ class _Node:
             if everything or self._of(name, peer)
         ]
         views = self._views.seen_by(peer, self._config.status_users)
-        return web.json_response({"version": _VERSION, "courses": courses, "views": views})
+        hub = {"hub": self.hub.status()} if self.hub and (everything or peer.is_trusted(os.getuid())) else {}
+        return web.json_response({"version": _VERSION, "courses": courses, "views": views, **hub})
 
     def _told_of(self, keeper: CourseKeeper, everything: bool) -> dict[str, Any]:
         """A course's status; those who may know all are told for whom links added it."""

@@ -115,10 +115,15 @@ class Views:
                 return
             yield view
 
+    def all(self) -> list[dict[str, Any]]:
+        """Every view."""
+        return list(self._kept.values())
+
     def seen_by(self, peer: Peer, readers: Collection[str]) -> list[dict[str, Any]]:
         """All views for those who may see all; for others their own."""
-        everything = peer.is_trusted(self._own_uid) or peer.name in readers
-        return [view for (uid, _, _), view in self._kept.items() if everything or uid == peer.uid]
+        if peer.is_trusted(self._own_uid) or peer.name in readers:
+            return self.all()
+        return [view for (uid, _, _), view in self._kept.items() if uid == peer.uid]
 
 
 def _text(value: object) -> str | None:

@@ -57,7 +57,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def played(folder: Path, events: Events | None = None) -> AsyncIterator[Service]:
+async def played(folder: Path, events: Events | None = None, port: int | None = None) -> AsyncIterator[Service]:
     """One replica of the service, with its state in a folder."""
     asked: list[str] = []
     groups: dict[str, list[str]] = {}
@@ -98,5 +98,5 @@ async def played(folder: Path, events: Events | None = None) -> AsyncIterator[Se
             events=events,
             everywhere=everywhere,
         )
-        async with TestClient(TestServer(app)) as client:
+        async with TestClient(TestServer(app, port=port)) as client:
             yield Service(client, asked, groups)

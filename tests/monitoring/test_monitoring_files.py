@@ -54,6 +54,7 @@ def exported() -> dict[str, set[str]]:
     meter.shown(1.0)
     meter.failed(NeedsUser("x"))
     node.measured(Sizes(1, 1))
+    node.linked(lambda: True)
     publisher = PublisherMetrics(lambda: {"offline": 1}, lambda: {"secret": 1})
     folder = FolderMeter(publisher)
     folder.saved(RelPath("a"), 1.0)

@@ -5,16 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from courses import READ, Instructor, as_git_shows, node, off_loop, settings, shown
 
 from syncd.cli.node_doctor import node_here
+from syncd.core.errors import NeedsUser
 from syncd.demo.gitserver import GitServer
 from syncd.doctor.finding import Finding, Level, examined
 from syncd.doctor.suite import NODE
-from syncd.node.config import NodeConfig
+from syncd.node.config import NodeConfig, load_config
 from syncd.node.store import Store
 
 pytestmark = pytest.mark.slow
@@ -232,3 +234,21 @@ def test_options_of_a_node_want_the_node() -> None:
         [sys.executable, "-m", "syncd", "doctor", "--deep"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and "add --node" in done.stderr and done.stderr.count("\n") == 1
+
+
+async def test_a_hub_that_can_not_be_reached_is_told(stopped: Node) -> None:
+    stopped.toml.write_text(
+        stopped.toml.read_text().replace(
+            "[[course]]", 'hub = "http://127.0.0.1:1"\nhub_token_file = "hub.token"\n[[course]]', 1
+        )
+    )
+    (stopped.place / "hub.token").write_text("t")
+    (stopped.place / "hub.token").chmod(0o600)
+    async with node(load_config(stopped.toml)) as running:
+        await running.until_state("up_to_date")
+        while "can't be reached" not in (await running.client.status())["hub"]["sentence"]:
+            pass
+        (found,) = (await stopped.examined())["hub"]
+    assert found.level is Level.WARNING and "polled" in found.sentence and "127.0.0.1:1" in found.sentence
+    with pytest.raises(NeedsUser, match="hub_token_file"):
+        replace(stopped.config, hub="https://hub.example.edu")
