@@ -1,6 +1,7 @@
 """What a command says when it is done: a sentence for people, or the same as JSON for programs."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -22,6 +23,11 @@ def told(console: Console, text: Text, indent: int = 0) -> None:
         console.print(Padding(text, (0, 0, 0, indent), expand=False), soft_wrap=False)
     else:
         console.print(Text(" " * indent).append_text(text))
+
+
+def in_brackets(checkpoints: Sequence[str]) -> str:
+    """Names of checkpoints, to stand behind a version: ` [week-3]`; '' for none."""
+    return f" [{', '.join(map(printable, checkpoints))}]" if checkpoints else ""
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from syncd.cli.answer import json_option, printable
+from syncd.cli.answer import in_brackets, json_option, printable
 from syncd.cli.places import state_folder
 from syncd.cli.published import log_of, published
 from syncd.core.errors import NeedsUser
@@ -42,7 +42,9 @@ def log(path: Path | None, limit: int, as_json: bool) -> None:
     for each in found:
         when = in_words(datetime.fromtimestamp(each["time"], UTC), now)
         subject, _, rest = each["message"].partition("\n")
-        console.print(Text.assemble((f"{when:16}", "cyan"), ("  ", ""), (printable(subject), "bold")))
+        marks = in_brackets(each["checkpoints"])
+        head = ((f"{when:16}", "cyan"), ("  ", ""), (printable(subject), "bold"), (marks, "yellow"))
+        console.print(Text.assemble(*head))
         for line in filter(None, map(str.strip, rest.splitlines())):
             console.print(Text(f"{'':18}{printable(line)}"))
         console.print(Text(f"{'':18}{printable(each['author'])}, {each['commit'][:10]}, {_files(each)}", style="dim"))

@@ -126,9 +126,12 @@ def checkpoint(name: str | None, folder: str | None, message: str | None, as_jso
     elif not answer["checkpoints"]:
         click.echo("There are no checkpoints yet; make one with: syncd checkpoint NAME")
     for each in () if as_json else answer["checkpoints"]:
-        click.echo(
-            f"{each['name']}  {each['commit'][:10]}  {_day(each['time'])}  {printable(each['message'])}".rstrip()
-        )
+        said = f"{_by(each)}{printable(each['message'])}"
+        click.echo(f"{each['name']}  {each['commit'][:10]}  {_day(each['time'])}  {said}".rstrip())
+
+
+def _by(checkpoint: dict[str, Any]) -> str:
+    return "" if checkpoint["mine"] else f"({printable(checkpoint['author'])}) "
 
 
 def _ask(folder: Folder, method: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,13 +4,14 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from syncd.agent.control import ask_agent, view_of
 from syncd.agent.past import put_back, versions_of
 from syncd.cli import published as publishing
-from syncd.cli.answer import json_option, say
+from syncd.cli.answer import in_brackets, json_option, say
 from syncd.cli.places import state_folder
 from syncd.cli.progress import progress_bars
 from syncd.cli.published import Published, published
@@ -29,7 +30,7 @@ def versions(path: Path, as_json: bool) -> None:
     place = published(state, path)
     if place is not None:
         found = publishing.versions_of(state, place)
-        rows = [(each["commit"][:10], each["time"], f"{each['message']} ({each['author']})") for each in found]
+        rows = [(each["commit"][:10], each["time"], _words(each)) for each in found]
     else:
         course, inside = _as_student(state, path)
         kept = versions_of(state / "agent", course).list(RelPath(inside))
@@ -84,6 +85,10 @@ def restore(
     else:
         body = {"course": course, "path": "" if everything else inside}
         say(as_json, ask_agent(state / "agent", "restore", body)["sentence"])
+
+
+def _words(version: dict[str, Any]) -> str:
+    return f"{version['message']} ({version['author']}){in_brackets(version['checkpoints'])}"
 
 
 def _as_student(state: Path, path: Path) -> tuple[str, str]:

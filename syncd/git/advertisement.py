@@ -14,22 +14,21 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
-from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError, TryAgain
 from syncd.git.address import Address, Kind
 from syncd.git.failure import by_status, by_text, not_git
+from syncd.git.shown import BRANCH, Shown, shown
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
 _LARGEST = 64 << 20
-_BRANCH = b"refs/heads/"
+_BRANCH = BRANCH.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
-    """The branches a remote shows, and where it really lies (after redirects on the same host)."""
+    """What a remote shows, and where it really lies (after redirects on the same host)."""
 
-    branches: dict[str, CommitId]
-    default_branch: str | None
+    shown: Shown
     address: Address
 
 
@@ -131,7 +130,7 @@ def _unreachable(address: Address, reason: object) -> SyncError:
 
 
 def _parse(address: Address, body: bytes) -> Advertisement:
-    branches: dict[str, CommitId] = {}
+    refs: list[tuple[str, str]] = []
     default: str | None = None
     for number, line in enumerate(_lines(address, body)):
         names, _, capabilities = line.rstrip(b"\n").partition(b"\0")
@@ -141,11 +140,8 @@ def _parse(address: Address, body: bytes) -> Advertisement:
         commit, _, ref = names.partition(b" ")
         if number == 0 and commit == b"#":
             continue
-        if ref.startswith(_BRANCH):
-            branches[ref[len(_BRANCH) :].decode("utf-8", "surrogateescape")] = CommitId(
-                commit.decode("ascii", "replace")
-            )
-    return Advertisement(branches, default, address)
+        refs.append((ref.decode("utf-8", "surrogateescape"), commit.decode("ascii", "replace")))
+    return Advertisement(shown(refs, default), address)
 
 
 def _lines(address: Address, body: bytes) -> list[bytes]:

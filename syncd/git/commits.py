@@ -60,7 +60,15 @@ class History(Objects):
     def ref(self, name: str) -> CommitId | None:
         """The commit that any ref names, by its full name; an annotated tag's commit, not the tag."""
         found = self._repo.references.get(name)
-        return None if found is None else CommitId(str(found.peel(pygit2.Commit).id))
+        try:
+            return None if found is None else CommitId(str(found.peel(pygit2.Commit).id))
+        except pygit2.InvalidSpecError:  # somebody's tag of a file
+            return None
+
+    def target(self, name: str) -> str | None:
+        """The id of the very object that a ref names: of an annotated tag, the tag's own."""
+        found = self._repo.references.get(name)
+        return None if found is None else str(found.target)
 
     def set_ref(self, name: str, commit: CommitId) -> None:
         """Point a ref at a commit, durably."""
@@ -85,11 +93,13 @@ class History(Objects):
             else:
                 self._repo.references.create(f"refs/tags/{name}", commit)
 
-    def tag_message(self, name: str) -> str:
-        """What an annotated tag says; '' for a plain one."""
-        found = self._repo.references.get(f"refs/tags/{name}")
+    def tag_words(self, ref: str) -> tuple[str, str]:
+        """What an annotated tag says, and who made it; '' for a plain one."""
+        found = self._repo.references.get(ref)
         tag = None if found is None else self._repo[found.target]
-        return tag.message if isinstance(tag, pygit2.Tag) and tag.message else ""
+        if not isinstance(tag, pygit2.Tag):
+            return "", ""
+        return tag.message or "", tag.tagger.name if tag.tagger else ""
 
     # trees
 

@@ -7,7 +7,7 @@ on the same host is looked up by `advertisement.py` first.
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from syncd.git import ssh
 from syncd.git.address import Address, Kind, check_branch, parse_address
 from syncd.git.advertisement import READ, WRITE, Advertisement, advertised, authorization
 from syncd.git.failure import Behind, Busy, Damaged, NoBranch, by_status, by_text, rejected, status_in
+from syncd.git.shown import Shown, shown
 
 __all__ = ["Behind", "Busy", "Damaged", "NoBranch", "Remote"]
 
@@ -83,16 +84,16 @@ class Remote:
 
     def branches(self) -> dict[str, CommitId]:
         """All branches; an empty repository has none."""
-        return self._listing()[0]
+        return self.look().branches
 
     def default_branch(self) -> str | None:
         """The branch that HEAD names on the remote; None in an empty repository."""
-        return self._listing()[1]
+        return self.look().default_branch
 
     def may_push(self) -> bool:
         """Whether the server would let this token write (asked of http servers; elsewhere only a push tells)."""
         if self.address.kind is not Kind.HTTP:
-            self._listing()
+            self.look()
             return True
         token = self._credentials()
         self._advertised(READ, token)  # a wrong address or token is not a missing right
@@ -114,16 +115,27 @@ class Remote:
         """
         check_branch(branch)
         if self.address.kind is Kind.SSH:
-            ssh.fetch(self.address, repository, branch, self._timeout_s, depth, name)
+            ssh.fetch(self.address, repository, [_spec(branch, name)], self._timeout_s, branch)
             return CommitId(str(_opened(repository).references[f"refs/remotes/{name}/{branch}"].target))
         try:
-            shown = self._fetched(repository, branch, depth, name, told)
+            heads = self._fetched(repository, [_spec(branch, name)], depth, told)
         except _Moved:
-            shown = self._fetched(repository, branch, depth, name, told)
-        commit = shown.get(f"refs/heads/{branch}")
+            heads = self._fetched(repository, [_spec(branch, name)], depth, told)
+        commit = heads.get(f"refs/heads/{branch}")
         if commit is None:
-            raise NoBranch(_no_branch(self.address, branch, shown))
+            raise NoBranch(_no_branch(self.address, branch, heads))
         return CommitId(str(commit))
+
+    def fetch_tags(self, repository: Path, tags: Sequence[str], into: str) -> None:
+        """Bring tags into the repository's refs below `into`, which follow them; NoBranch if one just went away."""
+        specs = [f"+refs/tags/{tag}:{into}{tag}" for tag in tags]
+        if self.address.kind is Kind.SSH:
+            ssh.fetch(self.address, repository, specs, self._timeout_s)
+            return
+        try:
+            self._fetched(repository, specs)
+        except _Moved:
+            self._fetched(repository, specs)
 
     def push(
         self, repository: Path, commit: CommitId, branch: str, *, told: Told | None = None, name: str = "origin"
@@ -156,12 +168,11 @@ class Remote:
                 raise TryAgain(f"{self.address.host or self.address} did not say that it took the push; we try again.")
 
     def _fetched(
-        self, repository: Path, branch: str, depth: int, name: str, told: Told | None
+        self, repository: Path, specs: list[str], depth: int = 0, told: Told | None = None
     ) -> dict[str | None, pygit2.Oid]:
-        spec = f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
         with self._conversation(repository, READ, told=told) as (remote, talk):
             remote.fetch(
-                [spec], callbacks=talk, proxy=self._proxy, depth=0 if self.address.kind is Kind.LOCAL else depth
+                specs, callbacks=talk, proxy=self._proxy, depth=0 if self.address.kind is Kind.LOCAL else depth
             )
             return {head.name: head.oid for head in remote.list_heads(connect=False)}
 
@@ -179,19 +190,19 @@ class Remote:
         self._moved = found.address if found.address != self.address else None
         return found
 
-    def _listing(self) -> tuple[dict[str, CommitId], str | None]:
+    def look(self) -> Shown:
+        """What it shows now."""
         if self.address.kind is Kind.HTTP:
-            found = self._advertised(READ, self._credentials())
-            return found.branches, found.default_branch
+            return self._advertised(READ, self._credentials()).shown
         if self.address.kind is Kind.SSH:
-            return ssh.branches(self.address, self._timeout_s)
+            return ssh.look(self.address, self._timeout_s)
         try:
             there = pygit2.Repository(_local_path(self.address))
-            out = {name: CommitId(str(there.branches.local[name].target)) for name in there.branches.local}
+            refs = [(name, str(there.references[name].target)) for name in there.references]
             default = None if there.head_is_unborn or there.head_is_detached else there.head.shorthand
         except pygit2.GitError as error:
             raise by_text(self.address, f"does not exist: {error}") from error
-        return out, default
+        return shown(refs, default)
 
     @contextmanager
     def _conversation(
@@ -236,6 +247,10 @@ class Remote:
             if status is not None:
                 return by_status(self.address, status, pushing=pushing, with_token=token is not None)
         return by_text(self.address, message)
+
+
+def _spec(branch: str, name: str) -> str:
+    return f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
 
 
 def _opened(repository: Path) -> pygit2.Repository:

@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from syncd.core.entry import CommitId
 from syncd.core.errors import NeedsUser, SyncError
 from syncd.git.address import Address
 from syncd.git.failure import NoBranch, by_text, rejected
+from syncd.git.shown import Shown, shown
 
 _SAFE = (
     *("-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "credential.helper="),
@@ -25,26 +25,20 @@ _SAFE = (
 )
 
 
-def branches(address: Address, timeout_s: float) -> tuple[dict[str, CommitId], str | None]:
-    """All branches and the default one."""
-    out, default = {}, None
-    listing = _git(
-        address, ["ls-remote", "--symref", "--", address.url, "HEAD", "refs/heads/*"], timeout_s, timeout_s * 2
-    )
-    for line in listing.splitlines():
+def look(address: Address, timeout_s: float) -> Shown:
+    """What it shows now."""
+    refs, default = list[tuple[str, str]](), None
+    asked = ["ls-remote", "--symref", "--", address.url, "HEAD", "refs/heads/*", "refs/tags/*"]
+    for line in _git(address, asked, timeout_s, timeout_s * 2).splitlines():
         what, _, ref = line.partition("\t")
         if what.startswith("ref: refs/heads/") and ref == "HEAD":
             default = what.removeprefix("ref: refs/heads/")
-        elif ref.startswith("refs/heads/"):
-            out[ref.removeprefix("refs/heads/")] = CommitId(what)
-    return out, default
+        refs.append((ref, what))
+    return shown(refs, default)
 
 
-def fetch(
-    address: Address, repository: Path, branch: str, timeout_s: float, depth: int = 0, name: str = "origin"
-) -> None:
-    """Into refs/remotes/<name>/<branch>; `depth` 0 brings all history."""
-    spec = f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
+def fetch(address: Address, repository: Path, specs: Sequence[str], timeout_s: float, branch: str = "") -> None:
+    """All history of what these refspecs name; `branch` is for the sentence if it is not there."""
     arguments = [
         "-C",
         str(repository),
@@ -54,7 +48,7 @@ def fetch(
         "--no-write-fetch-head",
         "--",
         address.url,
-        spec,
+        *specs,
     ]
     _git(address, arguments, timeout_s, branch=branch)
 

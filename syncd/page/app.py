@@ -112,12 +112,14 @@ class Page:
     async def _history(self, request: web.Request) -> web.Response:
         folder = await self._folder(request)
         deeds: tuple[history.Deed, ...] = ()
+        named: tuple[history.Checkpoint, ...] = ()
         problem = ""
         try:
-            deeds = await history.look(self._publisher, folder)
+            deeds, named = await history.look(self._publisher, folder)
         except SyncError as error:
             problem = words.plain(str(error))
-        return self._draw(request, "history.html", folder=folder, part="history", deeds=deeds, problem=problem)
+        known = {"deeds": deeds, "checkpoints": named, "problem": problem}
+        return self._draw(request, "history.html", folder=folder, part="history", **known)
 
     async def _publish(self, request: web.Request) -> web.Response:
         folder = await self._folder(request)

@@ -10,6 +10,7 @@ from syncd.core.links import links
 from syncd.page import words
 from syncd.page.asking import Json, Publisher, Unanswered
 from syncd.page.paths import quoted, unquoted
+from syncd.page.reading import list_of, text_of
 from syncd.page.shown import Shown
 
 _MOST = 500
@@ -34,6 +35,7 @@ class Version:
     author: str
     present: bool
     gone: bool
+    checkpoints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def _versions(found: Json) -> tuple[Version, ...]:
             author=words.plain(each["author"]),
             present=at == 0,
             gone=each["gone"],
+            checkpoints=tuple(map(text_of, list_of(each.get("checkpoints")))),
         )
         for at, each in enumerate(found.get("versions", ()))
     )

@@ -24,6 +24,15 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A name for the whole folder as it was; `about` says when, and who if it was a colleague."""
+
+    name: str
+    message: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """One commit, for people."""
 
@@ -34,12 +43,27 @@ class Deed:
     about: str
     files: tuple[Touched, ...]
     more: int
+    checkpoints: tuple[str, ...]
 
 
-async def look(publisher: Publisher, folder: Shown) -> tuple[Deed, ...]:
-    """The last hundred deeds, newest first.  Unanswered if the publisher can't say."""
-    below = f"/v1/folders/{quote(folder.id, safe='')}"
-    return read(await publisher.ask("GET", f"{below}/log?limit={_LIMIT}"), datetime.now())
+async def look(publisher: Publisher, folder: Shown) -> tuple[tuple[Deed, ...], tuple[Checkpoint, ...]]:
+    """The last hundred deeds, and all checkpoints, newest first.  Unanswered if the publisher can't say."""
+    below, now = f"/v1/folders/{quote(folder.id, safe='')}", datetime.now()
+    deeds = read(await publisher.ask("GET", f"{below}/log?limit={_LIMIT}"), now)
+    return deeds, named(await publisher.ask("GET", f"{below}/checkpoints"), now)
+
+
+def named(found: Json, now: datetime) -> tuple[Checkpoint, ...]:
+    """The answer as values."""
+    return tuple(
+        Checkpoint(
+            name=text_of(each.get("name")),
+            message=text_of(each.get("message")),
+            about=words.by(words.when(number_of(each.get("time")), now), text_of(each.get("author")), each.get("mine")),
+        )
+        for each in list_of(found.get("checkpoints"))
+        if isinstance(each, Mapping)
+    )
 
 
 def read(found: Json, now: datetime) -> tuple[Deed, ...]:
@@ -63,4 +87,5 @@ def _deed(each: Json, now: datetime) -> Deed:
         about=words.files(count),
         files=files,
         more=max(0, count - len(files)),
+        checkpoints=tuple(map(text_of, list_of(each.get("checkpoints")))),
     )

@@ -87,6 +87,10 @@ CHANGES = {"add": "new", "update": "changed", "delete": "deleted"}
 HISTORY_TITLE = "What was done here"
 HISTORY_HELP = "A file leads to its earlier versions, also when it was deleted."
 
+CHECKPOINTS = "Checkpoints"
+CHECKPOINTS_HELP = "Names for the whole folder as it was; `syncd checkpoint NAME` in a terminal makes one."
+CHECKPOINT = "Checkpoint"
+
 FILES_OF = "Files"
 FOLDER_UP = "Up"
 FIND = "File or folder"
@@ -271,6 +275,11 @@ def when(seconds: int, now: datetime) -> str:
     if at.date() == (now - timedelta(days=1)).date():
         return f"yesterday {clock}"
     return f"{at.day} {at:%b} {clock}" if at.year == now.year else f"{at.day} {at:%b} {at.year}"
+
+
+def by(when_: str, author: str, mine: object) -> str:
+    """When, and who if it was a colleague."""
+    return when_ if mine or not author else f"{when_}, {author}"
 
 
 def and_more(count: int) -> str:

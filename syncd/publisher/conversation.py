@@ -4,7 +4,8 @@ Commits decide: what the remote shows is news if we don't have it, agreed if it 
 and rewritten if what was agreed before is no longer part of it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,6 +16,8 @@ from syncd.core.retry import Pace
 from syncd.core.transfer import Told
 from syncd.git.address import Address, repository
 from syncd.git.remote import Behind, NoBranch, Remote
+from syncd.git.shown import Shown
+from syncd.publisher import checkpoints
 from syncd.publisher.local import Local, TakenIn
 from syncd.publisher.workspace import Workspace
 
@@ -63,23 +66,30 @@ class Paces:
 
 
 class Conversation:
-    """Says which thread each method belongs to: `ask`, `fetch`, `push` to the network's, all others to the disk's."""
+    """Each method belongs to a thread: `ask`, `fetch...`, `push...` to the network's, all others to the disk's."""
 
     def __init__(self, here: Workspace, local: Local, remote: Remote, pace: Pace) -> None:
         self._here, self._local, self._remote = here, local, remote
         self.pace = pace
         self._counted: dict[CommitId, int] = {}
 
-    def ask(self) -> CommitId | None:
+    def ask(self) -> Shown:
         """What the remote shows now."""
-        return self._remote.head(self._here.branch)
+        return self._remote.look()
 
     def fetch(self, told: Told | None = None) -> None:
         """Bring the remote's commits here; a branch that went away meanwhile is noticed the next time."""
-        try:
+        with suppress(NoBranch):
             self._remote.fetch(self._here.history.path, self._here.branch, told=told)
-        except NoBranch:
-            return
+
+    def fetch_checkpoints(self, tags: Sequence[str]) -> None:
+        """Bring colleagues' checkpoints here; one that went away meanwhile is noticed the next time."""
+        with suppress(NoBranch):
+            self._remote.fetch_tags(self._here.history.path, tags, checkpoints.THEIRS)
+
+    def push_checkpoint(self, name: str) -> None:
+        """Publish a checkpoint; never by force."""
+        self._remote.push_tag(self._here.history.path, checkpoints.tag_of(name))
 
     def push(self, commit: CommitId, told: Told | None = None) -> None:
         """Publish a commit; never by force."""

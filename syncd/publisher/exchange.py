@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from syncd.core.entry import CommitId, RelPath
 from syncd.core.errors import NeedsUser, TryAgain
 from syncd.core.retry import Again
 from syncd.core.transfer import Transfer
-from syncd.git.remote import Remote
 from syncd.metrics.publisher import FolderMeter
 from syncd.publisher import checkpoints
 from syncd.publisher.bring import NoRoom
@@ -44,11 +43,12 @@ class Home(Protocol):
 class Exchange:
     """One folder's; it outlives the work begun anew after an error."""
 
-    def __init__(self, remote: Remote, timing: Timing, now: Situation, meter: FolderMeter, home: Home) -> None:
+    def __init__(self, timing: Timing, now: Situation, meter: FolderMeter, home: Home) -> None:
         """`now` is told what happens; nothing is done before `run`."""
-        self._remote, self._timing, self._now, self._meter, self._home = remote, timing, now, meter, home
+        self._timing, self._now, self._meter, self._home = timing, now, meter, home
         self._news = asyncio.Event()
         self._again = Again()
+        self._tags: Mapping[str, str] | None = None
         self.answer: Answer | None = None
         """The person's, to a remote that was rewritten."""
 
@@ -64,6 +64,7 @@ class Exchange:
     async def run(self, here: Workspace, disk: Worker, net: Worker, talk: Conversation) -> None:
         """Until cancelled; an error that is nobody's to answer ends it."""
         self._here, self._disk, self._net, self._talk = here, disk, net, talk
+        self._tags = None
         self._in_one = InOne(here, disk, lambda commit: self._transfer(talk.push, commit))
         wait_s = 0.0
         await self._home.refresh()
@@ -103,7 +104,8 @@ class Exchange:
         """Fetch, merge and push until both sides show the same; how long to wait before the next time."""
         talk = self._talk
         for _ in range(_ROUNDS):
-            self._now.shown = shown = await self._net.do(talk.ask)
+            seen = await self._net.do(talk.ask)
+            self._now.shown = shown = seen.branches.get(self._here.branch)
             self._now.asked = True
             answer, self.answer = self.answer, None
             if await self._disk.do(talk.is_news, shown):
@@ -115,12 +117,13 @@ class Exchange:
             self._now.notes += [note.sentence for note in taken.notes]
             self._meter.beside(sum(note.beside is not None for note in taken.notes))
             await self._home.refresh()
+            await self._take_checkpoints(seen.tags)
             if taken.waits:
                 self._home.come_again(taken.waits)
                 return 1.0
             if self._now.head is None or self._now.head == shown:
                 self._meter.shown(self._now.head, time.monotonic())
-                await self._push_checkpoints()
+                await self._push_checkpoints(seen.tags)
                 return self._timing.poll_s
             pause_s = talk.pace.wait_s(time.monotonic())
             if pause_s > 0:
@@ -147,8 +150,20 @@ class Exchange:
             self._meter.moved(self._now.transfer)
             self._now.transfer = None
 
-    async def _push_checkpoints(self) -> None:
-        here = self._here
-        for name in await self._disk.do(checkpoints.unpublished, here.history):
-            await self._net.do(self._remote.push_tag, here.history.path, checkpoints.tag_of(name))
-            await self._disk.do(checkpoints.published, here.history, name)
+    async def _take_checkpoints(self, tags: Mapping[str, str]) -> None:
+        if tags == self._tags:
+            return
+        history = self._here.history
+        if news := await self._disk.do(checkpoints.news, history, tags):
+            await self._net.do(self._talk.fetch_checkpoints, news)
+            await self._disk.do(checkpoints.took, history)
+        self._tags = tags
+
+    async def _push_checkpoints(self, tags: Mapping[str, str]) -> None:
+        history = self._here.history
+        for name in await self._disk.do(checkpoints.unpublished, history):
+            if why := await self._disk.do(checkpoints.clashes, history, name, tags):
+                self._now.notes.append(why)
+            else:
+                await self._net.do(self._talk.push_checkpoint, name)
+            await self._disk.do(checkpoints.published, history, name)

@@ -86,7 +86,7 @@ class FolderSync:
         self._worked_at: float | None = None
         self._paces = Paces(timing.pushes)  # outlive the work begun anew after an error
         self.students = StudentsSync(folder, own, remotes, self._paces, self._now, self, timing)
-        self._exchange = Exchange(remote, timing, self._now, meter, self)
+        self._exchange = Exchange(timing, self._now, meter, self)
         self.asked = Asked(self)
 
     def status(self) -> Mapping[str, Any]:

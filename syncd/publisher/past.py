@@ -1,7 +1,7 @@
 """Earlier versions of the folder's files: every commit made here, or taken in, keeps them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 
@@ -23,13 +23,17 @@ _NAMED = 20  # files of a commit that are named
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A commit that changed a file; `time` is in seconds since 1970, `gone` whether it deleted the file."""
+    """A commit that changed a file; `time` is in seconds since 1970, `gone` whether it deleted the file.
+
+    `checkpoints` are those that have the file just so.
+    """
 
     commit: CommitId
     time: int
     author: str
     message: str
     gone: bool
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ class Deed:
     message: str
     count: int
     files: tuple[tuple[RelPath, str], ...]
+    checkpoints: tuple[str, ...] = ()
 
 
 def log(here: Workspace, path: RelPath | None = None, limit: int = 30) -> list[Deed]:
     """What was done to the folder, or to a file or folder in it, by whomever; newest first."""
     history, found = here.history, list[Deed]()
+    names: dict[CommitId, list[str]] = {}
+    for each in checkpoints.known(history):
+        names.setdefault(each.commit, []).append(each.name)
     for commit in history.log(here.head, _FURTHEST if path else limit):
         if path:
             now = history.item(commit.id, path)
@@ -77,18 +85,19 @@ def log(here: Workspace, path: RelPath | None = None, limit: int = 30) -> list[D
             if any(each == now for each in before):
                 continue  # as it was on one of the sides
         changes = history.changes(commit.parents[0] if commit.parents else None, commit.id)
-        mine = [each for each in sorted(changes) if not path or each == path or each.startswith(f"{path}/")]
+        mine = [name for name in sorted(changes) if not path or name == path or name.startswith(f"{path}/")]
         files = tuple(
-            (each, "add" if changes[each].base is None else "delete" if changes[each].now is None else "update")
-            for each in mine[:_NAMED]
+            (name, "add" if changes[name].base is None else "delete" if changes[name].now is None else "update")
+            for name in mine[:_NAMED]
         )
-        found.append(Deed(commit.id, commit.time, commit.author.name, commit.message.strip(), len(mine), files))
+        by, said, marks = commit.author.name, commit.message.strip(), tuple(names.get(commit.id, ()))
+        found.append(Deed(commit.id, commit.time, by, said, len(mine), files, marks))
         if len(found) == limit:
             break
     return found
 
 
-def versions(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
+def _changed(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
     """The commits that changed a file or folder, newest first."""
     history, found = here.history, list[Past]()
     at = here.head
@@ -102,6 +111,27 @@ def versions(here: Workspace, path: RelPath, limit: int = 50) -> list[Past]:
             words = commit.message.partition("\n")[0]
             found.append(Past(at, commit.time, commit.author.name, words, now is None))
         at = before
+    return found
+
+
+def versions(here: Workspace, path: RelPath) -> list[Past]:
+    """The versions of a file or folder, newest first, each with the checkpoints that hold it.
+
+    A checkpoint of another branch's may hold a version of its own; the first one is the present one all the same.
+    """
+    history, found = here.history, _changed(here, path)
+    for each in checkpoints.known(history) if found else ():
+        item = history.item(each.commit, path)
+        if item is None:
+            continue
+        same = [n for n, version in enumerate(found) if history.item(version.commit, path) == item]
+        n = next((n for n in same if found[n].time <= each.time), same[-1] if same else None)
+        if n is not None:
+            found[n] = replace(found[n], checkpoints=(*found[n].checkpoints, each.name))
+        else:
+            n = next((n for n, version in enumerate(found) if n and version.time <= each.time), len(found))
+            words = each.message.partition("\n")[0] or history.look_up(each.commit).message.partition("\n")[0]
+            found.insert(n, Past(each.commit, each.time, each.author, words, False, (each.name,)))
     return found
 
 
@@ -151,7 +181,7 @@ def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> Commi
     if version is None:
         if path is None:
             raise NeedsUser("Say which version of everything: --original for what the remote has.")
-        known = versions(here, path)
+        known = _changed(here, path)
         here_now = here.head is not None and history.item(here.head, path) is not None
         earlier = [each for each in known if not each.gone][1 if here_now else 0 :]
         if not earlier:
@@ -162,7 +192,9 @@ def _chosen(here: Workspace, path: RelPath | None, version: str | None) -> Commi
     checkpoint = checkpoints.named(history, version)
     if checkpoint is not None:
         return checkpoint
-    found = [each.id for each in history.log(here.head, _FURTHEST) if each.id.startswith(version.lower())]
+    known_ids = {each.id for each in history.log(here.head, _FURTHEST)}
+    known_ids.update(each.commit for each in checkpoints.known(history))
+    found = [id for id in known_ids if id.startswith(version.lower())]
     if len(found) != 1 or len(version) < 4:
         raise NeedsUser(f"There is no single version {version} here; `syncd versions PATH` lists them.")
     return found[0]

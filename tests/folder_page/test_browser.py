@@ -204,6 +204,8 @@ async def test_a_deletion_that_is_meant_is_published_by_keyboard(
 
 
 async def test_a_version_is_restored(browser: Browser, publisher: Publisher, folder: Path) -> None:
+    id = (await publisher.folder())["id"]
+    await publisher.ask(f"/v1/folders/{id}/checkpoints", {"name": "first week", "message": "Before anything"})
     (folder / "notes.txt").write_text("second\n")
     await publisher.until(lambda now: now["recent"][0]["message"].startswith("Update notes"))
 
@@ -212,10 +214,14 @@ async def test_a_version_is_restored(browser: Browser, publisher: Publisher, fol
         browser.click("link text", words.FILES)
         browser.click("link text", "notes.txt")
         browser.shows("present version")
+        browser.shows("first-week")
         browser.click("xpath", f"//button[.='{words.RESTORE}']")
         browser.shows("notes.txt restored")
         assert browser.js("return document.activeElement.id") == "said"
         assert browser.js("return document.querySelector('h2').innerText") == words.VERSIONS
+        browser.click("link text", words.HISTORY)
+        browser.shows("Before anything")
+        assert len(browser.js("return [...document.querySelectorAll('.mark')]")) == 2
 
     await by_hand(restore)
     assert (folder / "notes.txt").read_text() == "first\n"

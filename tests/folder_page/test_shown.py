@@ -167,10 +167,11 @@ def test_hostile_releases_and_deeds_stay_text(text: str) -> None:
     waiting = [{"path": text, "change": text}]
     found = releases.read(folder, {"planned": [plan], "published": [release], "waiting": waiting}, NOW)
     html = "".join(DRAWING.piece(piece, "t") for piece in of_releases(found))
-    deed = {"commit": text, "message": text, "author": text, "count": 3, "files": [[text, text]]}
+    deed = {"commit": text, "message": text, "author": text, "count": 3, "files": [[text, text]], "checkpoints": [text]}
     deeds = history.read({"log": [deed]}, NOW)
+    named = history.named({"checkpoints": [{"name": text, "message": text, "author": text}]}, NOW)
     common = {"folder": folder, "csrf": "t", "said": "", "problem": ""}
-    html += DRAWING.draw("history.html", common | {"part": "history", "deeds": deeds})
+    html += DRAWING.draw("history.html", common | {"part": "history", "deeds": deeds, "checkpoints": named})
     html.encode()
     for markup in ("<script>", "<svg", "<iframe", "\u202e", "\x1b", "\x00"):
         assert markup not in html
