@@ -192,7 +192,9 @@ class _Agent:
 
 async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> None:
     """Report to the node after each change, and now and then: it keeps reports in memory only."""
+    await asyncio.sleep(random.uniform(*_TOLD_AFTER_S))  # the folder comes first
     while True:
+        follower.changed.clear()
         try:
             await node.report(follower.status())
         except SyncError as problem:
@@ -202,7 +204,6 @@ async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> No
                 await follower.changed.wait()
                 # A class is updated first, and tells of it after that.
                 await asyncio.sleep(random.uniform(*_TOLD_AFTER_S))
-        follower.changed.clear()
 
 
 async def _until_told_to_end(tasks: set[asyncio.Task[None]], more: asyncio.Event) -> None:

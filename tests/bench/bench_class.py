@@ -10,7 +10,8 @@ students who exist in a mount namespace only.  Nothing else should run on the ma
   of them, so that theirs is a merge.  `visible` runs from the start of `git push` to the moment at which a
   process of the student's reads the new content in the folder; `ready_to_visible` from the moment at which the
   node has it ready.  The readers are asked one after another on the same processors, so with many views much of
-  it is waiting for a turn: it is an upper bound.
+  it is waiting for a turn: it is an upper bound.  `old_after_ready` is the lower one, and has no waiting in it: how
+  long after the node was ready the last look began that was still shown the old content (0: none was).
 - CPU: user and system time of all agents, the broker and the parent over the updates at 0 %, divided by
   students and updates; the node's own beside it.  Peer: nbgitpuller's, of a few students, on the same pushes.
 - PSS: of all agents and those that hold their mounts, by /proc/PID/smaps_rollup; the folders were all read from.
@@ -35,7 +36,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.agent.ask_parent import ask_parent
 from syncd.demo.gitserver import GitServer
@@ -122,6 +123,16 @@ class Eyes:
         self._process.wait()
 
 
+class Round(NamedTuple):
+    """One update, in milliseconds, of the views that were looked at."""
+
+    visible: list[float]
+    untouched: list[float]
+    merged: list[float]
+    untouched_old: list[float]
+    merged_old: list[float]
+
+
 class Bench:
     """One class, from the git server to the students."""
 
@@ -154,8 +165,8 @@ class Bench:
             raise SystemExit(f"{name}'s folder did not come: {found}")
         return (time.perf_counter() - began) * 1e3
 
-    def update(self, eyes: Eyes, edited: Sequence[int]) -> tuple[list[float], list[float], list[float]]:
-        """Milliseconds: push to visible, of all; ready to visible, of those without and with a merge."""
+    def update(self, eyes: Eyes, edited: Sequence[int]) -> "Round":
+        """Push one update, and wait until all have seen it; these students have something to merge."""
         if edited:
             turn = self.instructor.turn
             eyes.ask(do="add", path=f"course/{EDITED}", line=f"mine {turn}\n", who=list(edited))
@@ -165,14 +176,17 @@ class Bench:
         began = time.time()
         pushing = threading.Thread(target=self.instructor.push)
         pushing.start()
-        seen = eyes.ask(do="look", path=f"course/{EDITED}", want=word)
+        seen, last = zip(*eyes.ask(do="look", path=f"course/{EDITED}", want=word), strict=True)
         pushing.join()
         if None in seen:
             raise SystemExit(f"{seen.count(None)} of {len(seen)} students never saw the update")
         ready = json.loads(self.ready_file.read_text())["ready_at"]
-        merged = set(edited)
-        plain = [(at - ready) * 1e3 for n, at in enumerate(seen) if n not in merged]
-        return [(at - began) * 1e3 for at in seen], plain, [(seen[n] - ready) * 1e3 for n in edited]
+        untouched = sorted(set(range(len(seen))) - set(edited))
+        return Round(
+            [(at - began) * 1e3 for at in seen],
+            *([(seen[n] - ready) * 1e3 for n in some] for some in (untouched, edited)),
+            *([max(0.0, last[n] - ready) * 1e3 for n in some] for some in (untouched, edited)),
+        )
 
     def cpu_s(self, eyes: Eyes) -> tuple[float, float]:
         """Of all agents, the broker and the parent; of the node's service."""
@@ -200,20 +214,28 @@ def run_class(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
             before, fetches = bench.cpu_s(eyes), bench.server.counts["fetch"]
             rounds = [bench.update(eyes, edited) for _ in range(options.updates)]
             after = bench.cpu_s(eyes)
-            visible, plain, merged = ([ms for one in rounds for ms in one[part]] for part in range(3))
+            everything = Round(*([ms for one in part for ms in one] for part in zip(*rounds, strict=True)))
             per_push = (bench.server.counts["fetch"] - fetches) / options.updates
             agents_s, node_s = ((b - a) / options.updates for a, b in zip(before, after, strict=True))
             print(
-                f"{share} % edited: push to visible {_said(visible)} ms; ready to visible {_said(plain)} ms without "
-                f"and {_said(merged)} ms with a merge; CPU per update {agents_s:.3f} s agents, {node_s:.3f} s node; "
-                f"{per_push:.1f} fetches per push",
+                f"{share} % edited: push to visible {_said(everything.visible)} ms; ready to visible "
+                f"{_said(everything.untouched)} ms without and {_said(everything.merged)} ms with a merge; old after "
+                f"ready {_said(everything.untouched_old)} and {_said(everything.merged_old)} ms; "
+                f"CPU per update {agents_s:.3f} s agents, {node_s:.3f} s node; {per_push:.1f} fetches per push",
                 flush=True,
             )
             if share == SHARES[0]:
                 out |= {"fetches_per_push": per_push, "cpu_s_per_student": agents_s / len(node.names)}
             if share == 10:
-                out["visible_ms"] = _figures(visible)
-                out["ready_to_visible_ms"] = {"untouched": _figures(plain), "merged": _figures(merged)}
+                out["visible_ms"] = _figures(everything.visible)
+                out["ready_to_visible_ms"] = {
+                    "untouched": _figures(everything.untouched),
+                    "merged": _figures(everything.merged),
+                }
+                out["old_after_ready_ms"] = {
+                    "untouched": _figures(everything.untouched_old),
+                    "merged": _figures(everything.merged_old),
+                }
         out |= {"disk_kb_per_student": disk, "pss_mb_per_agent": bench.pss_mb(eyes)}
     finally:
         eyes.close()

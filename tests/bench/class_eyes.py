@@ -4,10 +4,11 @@
 
 A mount can be seen by its own student only, so each look is a real one.  One line of JSON in, one out:
 
-    {"do": "look", "path", "want"}    until everybody sees `want` in the file: [seconds since the epoch, ...]
+    {"do": "look", "path", "want"}    until everybody sees `want` in the file: [[seen, last], ...]: when a look that saw
+                                      it had ended, when the last that did not had begun (seconds since the epoch)
     {"do": "add", "path", "line", "who": [0, ...]}    append a line, as an editor that saves in place
 
-They are looked at one after another, again and again: what a time says includes waiting for its turn.
+They are looked at one after another, again and again: `seen` includes waiting for a turn, `last` does not.
 """
 
 import ctypes
@@ -50,18 +51,22 @@ def main() -> None:
             print(json.dumps("added"), flush=True)
 
 
-def _look(eyes: list[socket.socket], said: dict[str, str]) -> list[float | None]:
+def _look(eyes: list[socket.socket], said: dict[str, str]) -> list[tuple[float | None, float]]:
     question = json.dumps(said).encode()
     seen: list[float | None] = [None] * len(eyes)
+    last = [0.0] * len(eyes)
     end = time.time() + _PATIENCE_S
     left = list(range(len(eyes)))
     while left and time.time() < end:
         for number in list(left):
+            began = time.time()
             eyes[number].send(question)
             if eyes[number].recv(16) == b"y":
                 seen[number] = time.time()
                 left.remove(number)
-    return seen
+            else:
+                last[number] = began
+    return list(zip(seen, last, strict=True))
 
 
 def _eye(ask: socket.socket, uid: int, home: Path) -> None:
