@@ -45,6 +45,15 @@ class CatchUp:
         else:
             self._asked()
 
+    def at_newest(self) -> bool:
+        """Go over now, if that can be done at once; whether the newest version shows.  Under the overlay's lock."""
+        posted = self._newest.read()
+        if posted is None or self._still or not self._can_switch(posted):
+            return False
+        self._tried = posted.version
+        self._newest.settle(posted, by_itself=True)
+        return True
+
     @contextmanager
     def still(self, overlay: Overlay) -> Iterator[None]:
         """Go nowhere within it."""

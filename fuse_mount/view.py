@@ -37,6 +37,7 @@ from syncd.core.entry import Change, CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
 from syncd.view import Mine, Newest, Posted, Step, Update, View
 
+_MOST_OWED = 2000
 ENGINE = "SYNCD_FUSE_ENGINE"
 """The environment's choice of engine: `kernel` (the default) or `mfusepy`."""
 
@@ -238,6 +239,11 @@ class OverlayView:
         """Go nowhere by itself meanwhile."""
         return self._catch_up.still(self._overlay) if self._catch_up is not None else contextlib.nullcontext()
 
+    def at_newest(self) -> bool:
+        """See `CatchUp`."""
+        with self._overlay.lock:
+            return self._catch_up is not None and self._catch_up.at_newest()
+
     def nudge(self) -> None:
         """Tell programs that watch folders what changed since the last time, where nobody applied an update."""
         with self._overlay.lock:
@@ -255,7 +261,7 @@ class OverlayView:
         if stale is None:
             return False
         self._observer = self._observing(to)
-        self._untold.names |= stale.names
+        self._owe(stale)
         return True
 
     def is_served(self) -> bool:
@@ -308,9 +314,17 @@ class OverlayView:
             self._log.sync()
         self._journal.end()
         discard(self._upper, journal.steps)
-        if self._engine is not None:
+        if self._catch_up is not None:
+            self._owe(outcome.stale)  # whoever posts versions looks for watchers, once for all views
+        elif self._engine is not None:
             self._engine.nudge(outcome.stale)
         return outcome
+
+    def _owe(self, stale: Stale) -> None:
+        with self._overlay.lock:
+            if len(self._untold.names) > _MOST_OWED:
+                self._untold = Stale()  # nobody has asked for it in a long time: nobody watches
+            self._untold.names |= stale.names
 
     def stand_in(self, handed: Handed) -> None:
         """In a child of the process that died: serve its mount until somebody else does."""

@@ -193,6 +193,10 @@ class View(Protocol):
         """
         ...
 
+    def at_newest(self) -> bool:
+        """Go over now, where that can be done at once; whether the newest version shows."""
+        ...
+
     def still(self) -> AbstractContextManager[None]:
         """Within it, the view goes nowhere by itself: for whoever looks, plans and applies."""
         ...

@@ -23,7 +23,7 @@ from syncd.view import Posted
 
 _log = logging.getLogger(__name__)
 _FIRST_TRY_S, _LONGEST_TRY_S = 0.2, 15.0
-_GUARD_S = 1.0
+_GUARD_S = 3.0
 _SETTLED_WITHIN_S = 10.0
 _SHOWN_NOTES = 20
 _PAUSED = "Paused: no new versions come until you let them."
@@ -193,8 +193,7 @@ class Follower:
         while self._news is not None:
             await self._told.wait()
             self._told.clear()
-            posted = news.read()
-            if posted is None or (posted.commit == self._keeper.commit and self._ready is not None):
+            if news.version == 0 or (self._report is not None and await self._on_worker(self._keeper.at_newest)):
                 self._settled_to.set()
             else:
                 self._wake.set()

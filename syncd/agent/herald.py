@@ -197,14 +197,13 @@ class Herald:
         course.woken.clear()
         if not any(agent.hears and name in agent.courses for agent in self._agents()):
             return
-        words, count = self._notices(posted.paths), 0
-        for agent in self._agents():
-            if name in agent.courses:
-                for device in agent.devices():
-                    count += 1
-                    _write(device, words)
+        devices = [device for agent in self._agents() if name in agent.courses for device in agent.devices()]
+        first, *more = self._notices(posted.paths)
+        for words in ([first], more):  # names, which is what people look by, before listings
+            for device in devices:
+                _write(device, words)
         about(_log, course=name, commit=posted.commit).debug(
-            "%d mounts told in %.1f ms", count, (time.monotonic() - began) * 1000
+            "%d mounts told in %.1f ms", len(devices), (time.monotonic() - began) * 1000
         )
 
     def _sweep(self, name: str, course: _Course) -> None:
@@ -226,8 +225,8 @@ class Herald:
             users = [agent.user for agent in there if answers[id(agent)] == (posted.version, True)]
             if users:
                 self._report(name, course, posted, users)
-                for agent in self._watched(there):
-                    _write(agent.wake, [_NUDGE])
+            for agent in self._watched(there):
+                _write(agent.wake, [_NUDGE])
 
     def _watched(self, agents: Sequence[Agent]) -> list[Agent]:
         watching = self._watching()

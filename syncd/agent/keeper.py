@@ -94,6 +94,10 @@ class Keeper:
         if self._view is not None:
             self._view.follow(None if self.paused else newest, asked)
 
+    def at_newest(self) -> bool:
+        """See `View.at_newest`."""
+        return self._view is not None and self._view.at_newest()
+
     def nudge(self) -> None:
         """See `View.nudge`."""
         if self._view is not None:

@@ -180,6 +180,10 @@ class PlainView:
     def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
         """Nobody asks us before they look into a plain folder."""
 
+    def at_newest(self) -> bool:
+        """Whoever keeps it brings it there."""
+        return False
+
     def still(self) -> AbstractContextManager[None]:
         """It always is."""
         return nullcontext()

@@ -1,6 +1,7 @@
 """The agent as a process and as a task, against a node that the test plays (it can go away and come back)."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -81,7 +82,10 @@ class PlayedNode:
 async def until(holds: Callable[[], bool]) -> None:
     """For what is seen on disk only: nothing there can be awaited."""
     async with asyncio.timeout(PATIENCE_S):
-        while not holds():  # noqa: ASYNC110
+        while True:
+            with contextlib.suppress(IndexError):  # nothing is reported yet
+                if holds():
+                    return
             await asyncio.sleep(0.01)
 
 

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 
 _PATIENCE_S = 120.0
+_PAUSE_S = 0.01
+"""After each turn of all: people do not open a file as often as they can."""
 _CLONE_NEWNS = 0x20000
 
 
@@ -66,6 +68,7 @@ def _look(eyes: list[socket.socket], said: dict[str, str]) -> list[tuple[float |
                 left.remove(number)
             else:
                 last[number] = began
+        time.sleep(_PAUSE_S)
     return list(zip(seen, last, strict=True))
 
 
