@@ -14,25 +14,24 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from syncd.agent.become import Student, become, student
+from syncd.agent.become import Student, student
 from syncd.agent.cgroup import Groups
 from syncd.agent.herald import Agent, Herald
-from syncd.agent.kept import KEEPER, Kept
-from syncd.agent.news import MOST_COURSES, Answers, News
+from syncd.agent.news import MOST_COURSES, Answers
 from syncd.agent.records import Record, Records, began, opened
-from syncd.agent.service import Told
+from syncd.agent.running import FIRST_AGAIN_S, Running, Work, fork
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
 from syncd.sd_notify import Telling, tell_ready, tell_stopping
 
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
-_FIRST_AGAIN_S, _LONGEST_AGAIN_S, _SETTLED_S = 0.02, 30.0, 60.0
+_LONGEST_AGAIN_S, _SETTLED_S = 30.0, 60.0
 _LONGEST_HANG_S = _LONGEST_ASKED_S = 1.0
 """Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that; and who
 has just asked for the agent itself waits no longer for its next start."""
@@ -41,62 +40,6 @@ _LONGEST_WAIT_S = 30.0
 
 Courses = Callable[[Student], Mapping[str, Path]]
 """The courses of which somebody is a member, and where their content lies: by root's own settings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a child is given."""
-
-    doors: Mapping[str, int]
-    """Descriptors of the courses' content."""
-    shown: Callable[[str], None]
-    """To be called once a course shows."""
-    told: Told
-
-
-Work = Callable[[Student, Sequence[str], Given], int]
-"""A child's life, as the student, for some courses.
-
-Its result is the exit status; 0 if it ended because it was told to.
-"""
-
-
-@dataclass(slots=True)
-class _Agent:
-    """One that runs, or will again."""
-
-    who: Student
-    courses: tuple[str, ...]
-    pid: int = 0
-    pidfd: int = -1
-    talk: socket.socket | None = None
-    """Where the child tells of each course that shows (S and its place in `courses`), and what to keep (see `kept`)."""
-    kept: Kept = field(default_factory=Kept)
-    answers: Answers = field(default_factory=Answers)
-    wake: int = -1
-    """The end of a pipe that wakes it (see `service.Told`); -1: it was started by an earlier parent."""
-    shown: set[str] = field(default_factory=set)
-    adopted: bool = False
-    started: float = 0.0
-    again_at: float | None = None
-    pause_s: float = _FIRST_AGAIN_S
-    ending: bool = False
-    used: float = 0.0
-
-    @property
-    def user(self) -> str:
-        return self.who.name
-
-    @property
-    def uid(self) -> int:
-        return self.who.uid
-
-    @property
-    def hears(self) -> bool:
-        return self.wake >= 0
-
-    def devices(self) -> Iterable[int]:
-        return self.kept.devices()
 
 
 @dataclass(slots=True)
@@ -124,7 +67,7 @@ class Parent:
         """`listener`: SOCK_SEQPACKET.  An agent whose student has had no process for `idle_s` is ended."""
         self._listener, self._records, self._groups = listener, records, groups
         self._courses, self._work, self._idle_s = courses, work, idle_s
-        self._agents: dict[int, _Agent] = {}
+        self._agents: dict[int, Running] = {}
         self._askers: list[_Asker] = []
         self._waiting = selectors.DefaultSelector()
         self._herald = herald(self._waiting, self._agents.values)
@@ -193,7 +136,7 @@ class Parent:
             self._end(who.uid)
             raise NeedsUser(f"{who.name} is a member of no course on this node.")
         if agent is None:
-            self._agents[who.uid] = agent = _Agent(who, tuple(courses))
+            self._agents[who.uid] = agent = Running(who, tuple(courses))
             self._start(agent, courses)
         elif set(agent.courses) != set(courses):
             # A course has come or gone: it begins anew as soon as it has ended.
@@ -205,7 +148,7 @@ class Parent:
             agent.again_at = time.monotonic()  # whoever asks need not wait for the pause after a crash
         agent.used = time.monotonic()
 
-    def _facts(self, agent: _Agent) -> dict[str, Any]:
+    def _facts(self, agent: Running) -> dict[str, Any]:
         folders = [
             {
                 "course": name,
@@ -218,13 +161,14 @@ class Parent:
 
     # Starting and ending
 
-    def _start(self, agent: _Agent, courses: Mapping[str, Path]) -> None:
+    def _start(self, agent: Running, courses: Mapping[str, Path]) -> None:
         """Where descriptors, processes or memory have run out it is tried again by itself."""
         agent.courses = tuple(courses)
         agent.shown.clear()
         agent.answers = Answers()
         try:
-            pid, pidfd, hear = self._forked(agent, courses)
+            pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
+            pid, pidfd, hear = fork(agent, courses, pages, self._work)
         except OSError as problem:
             agent.pause_s = min(agent.pause_s * 2, _LONGEST_AGAIN_S)
             agent.again_at = time.monotonic() + agent.pause_s
@@ -236,74 +180,18 @@ class Parent:
         self._watch(agent, pid, pidfd, hear)
         self._remember(agent)
 
-    def _forked(self, agent: _Agent, courses: Mapping[str, Path]) -> tuple[int, int, socket.socket]:
-        """A new agent: its process, a descriptor of that, and where it talks to us.  OSError leaves nothing behind."""
-        doors: dict[str, int] = {}
-        pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
-        hear, say = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        asleep, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            for name, content in courses.items():
-                with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
-                    doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            pid = os.fork()
-            if pid == 0:
-                self._live(agent, tuple(courses), doors, pages, asleep, say.fileno())
-            agent.answers.keep_from_others()
-            try:
-                pidfd = os.pidfd_open(pid)
-            except OSError:
-                os.kill(pid, signal.SIGKILL)  # nobody would notice its end
-                os.waitpid(pid, 0)
-                raise
-        except OSError:
-            hear.close()
-            os.close(wake)
-            raise
-        finally:
-            say.close()
-            for fd in (asleep, *doors.values()):
-                os.close(fd)
-        hear.setblocking(False)
-        agent.wake = wake
-        return pid, pidfd, hear
-
-    def _remember(self, agent: _Agent) -> None:
+    def _remember(self, agent: Running) -> None:
         record = Record(agent.who.name, agent.pid, began(agent.pid) or 0, agent.kept.numbers)
         self._records.keep(agent.who.uid, record)
 
-    def _live(
-        self,
-        agent: _Agent,
-        courses: Sequence[str],
-        doors: Mapping[str, int],
-        pages: Mapping[str, int],
-        asleep: int,
-        say: int,
-    ) -> NoReturn:
-        status, who = 1, agent.who
-        try:
-            os.setsid()
-            signal.set_wakeup_fd(-1)
-            become(who, {*doors.values(), *pages.values(), asleep, say})
-            os.environ[KEEPER] = str(say)
-            news = {name: News(page, agent.answers, place) for place, (name, page) in enumerate(pages.items())}
-            told = Told(news, asleep, lambda: _say(say, b"D"))
-            given = Given(doors, lambda name: _say(say, b"S%c" % courses.index(name)), told)
-            status = self._work(who, courses, given)
-        except Exception:  # noqa: BLE001 - the end of a process
-            about(_log, user=who.name).exception("the agent of %s ended", who.name)
-        finally:
-            os._exit(status)
-
-    def _watch(self, agent: _Agent, pid: int, pidfd: int, talk: socket.socket | None) -> None:
+    def _watch(self, agent: Running, pid: int, pidfd: int, talk: socket.socket | None) -> None:
         agent.pid, agent.pidfd, agent.talk = pid, pidfd, talk
         agent.started, agent.again_at, agent.ending = time.monotonic(), None, False
         self._waiting.register(pidfd, selectors.EVENT_READ, lambda: self._ended(agent))
         if talk is not None:
             self._waiting.register(talk, selectors.EVENT_READ, lambda: self._heard(agent))
 
-    def _heard(self, agent: _Agent) -> None:
+    def _heard(self, agent: Running) -> None:
         assert agent.talk is not None
         try:
             words, fds, _, _ = socket.recv_fds(agent.talk, 64, 2, socket.MSG_CMSG_CLOEXEC)
@@ -318,13 +206,13 @@ class Parent:
         elif agent.kept.heard(agent.talk, words, list(fds)):
             self._remember(agent)
 
-    def _deaf(self, agent: _Agent) -> None:
+    def _deaf(self, agent: Running) -> None:
         if agent.talk is not None:
             self._waiting.unregister(agent.talk)
             agent.talk.close()
             agent.talk = None
 
-    def _ended(self, agent: _Agent) -> None:
+    def _ended(self, agent: Running) -> None:
         status = 1
         with contextlib.suppress(ChildProcessError):
             status = os.waitstatus_to_exitcode(os.waitpid(agent.pid, 0)[1])
@@ -346,7 +234,7 @@ class Parent:
                 self._groups.remove(agent.who.uid)
                 self._agents.pop(agent.who.uid, None)
             return
-        agent.pause_s = _FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
+        agent.pause_s = FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
         is_asked_for = any(asker.uid == agent.who.uid for asker in self._askers)
         pause_s = min(agent.pause_s, _LONGEST_ASKED_S) if is_asked_for else agent.pause_s
         agent.again_at = time.monotonic() + pause_s
@@ -379,7 +267,7 @@ class Parent:
             except NeedsUser:
                 self._records.drop(uid)
                 continue
-            agent = self._agents[uid] = _Agent(who, tuple(courses), adopted=True, used=time.monotonic())
+            agent = self._agents[uid] = Running(who, tuple(courses), adopted=True, used=time.monotonic())
             pidfd = opened(record)
             if pidfd is None:
                 agent.again_at = time.monotonic()
@@ -446,11 +334,6 @@ def _is_mounted(who: Student, course: str) -> bool:
     wanted = os.fsencode(who.home / course)
     with open("/proc/self/mountinfo", "rb") as table:
         return any(b" %s " % wanted in line and b"user_id=%d," % who.uid in line for line in table)
-
-
-def _say(say: int, word: bytes) -> None:
-    with contextlib.suppress(OSError):  # the parent is gone: nobody wants to know
-        os.write(say, word)
 
 
 def _tell(peer: socket.socket, said: Mapping[str, Any]) -> None:

@@ -19,8 +19,9 @@ from syncd.agent.become import Student
 from syncd.agent.cgroup import Groups, Limits, delegated
 from syncd.agent.herald import Herald
 from syncd.agent.kinds import kinds
-from syncd.agent.parent import Given, Parent
+from syncd.agent.parent import Parent
 from syncd.agent.records import Records
+from syncd.agent.running import Given
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.agent.soft_limit import SoftLimit
 from syncd.cli.places import ready_writer, store_folder

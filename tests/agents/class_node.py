@@ -18,7 +18,7 @@ from typing import Any
 PATIENCE_S = 60.0
 _FIRST_UID = 100_000 + os.getpid() % 1_000_000 * 1_000  # classes of several runs at once are not each other's
 _AS = """
-import os, sys
+import ctypes, os, select, socket, sys
 uid = int(sys.argv[1])
 if uid:
     os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
