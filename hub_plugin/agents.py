@@ -30,7 +30,7 @@ from syncd.core.errors import NeedsUser, SyncError, TryAgain
 
 _log = logging.getLogger("hub_plugin")
 _LONGEST_SOCKET = 107
-_LOOK_AGAIN_S = 0.01
+_ASK_AFTER_S = 0.5
 _LARGEST_ANSWER = 4 << 20
 _END_S = 3.0
 _ANSWER_S = 60.0
@@ -174,26 +174,31 @@ class LocalAgents:
         return False
 
     async def _start(self, account: Account, courses: Sequence[Course]) -> None:
-        """Start it, and wait until its control socket answers: then the folders are open."""
-        process = await self._run(account, courses)
-        self._started[account.name] = process
+        """Start it, and wait until it says that the folders show, or says when asked why they don't."""
+        said, told = os.pipe()
         try:
+            try:
+                process = self._started[account.name] = await self._run(account, courses, told)
+            finally:
+                os.close(told)
             async with asyncio.timeout(self._settings.patience_s):
-                while process.returncode is None:
+                while not await _is_told(said):
+                    if process.returncode is not None:
+                        raise NeedsUser(words.agent_ended(process.returncode))
                     with suppress(SyncError):
                         status = await _ask(account, self._socket(account), "status", None)
                         if status.get("views") and all(_has_come(view) for view in status["views"]):
                             return
-                    await asyncio.sleep(_LOOK_AGAIN_S)
         except TimeoutError as error:
             raise TryAgain(words.AGENT_SLOW) from error
-        raise NeedsUser(words.agent_ended(process.returncode or 0))
+        finally:
+            os.close(said)
 
-    async def _run(self, account: Account, courses: Sequence[Course]) -> asyncio.subprocess.Process:
+    async def _run(self, account: Account, courses: Sequence[Course], told: int) -> asyncio.subprocess.Process:
         settings = self._settings
         command = list(settings.command or (sys.executable, "-m", "syncd"))
         command += ["agent", "--node", str(settings.node), "--quiet", str(settings.quiet_s)]
-        command += ["--as", account.name]
+        command += ["--as", account.name, "--shown-fd", str(told)]
         if settings.view:
             command += ["--view", settings.view]
         for course in courses:
@@ -225,7 +230,7 @@ class LocalAgents:
                 umask=0o077,
                 # It outlives a restart of the hub, as the student's server does.
                 start_new_session=True,
-                pass_fds=tuple(doors.values()),
+                pass_fds=(told, *doors.values()),
                 **identity,
             )
         except OSError as error:
@@ -274,6 +279,20 @@ def _ask_parent(path: str, question: Mapping[str, Any], patience_s: float) -> di
     if not isinstance(found, dict) or "error" in found:
         raise NeedsUser(str(found.get("error"))[:500] if isinstance(found, dict) else words.PARENT_AWAY)
     return found
+
+
+async def _is_told(said: int) -> bool:
+    """Whether an agent has told by a pipe that its folders show; after a moment without a word: not yet."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(said, heard.set)
+    try:
+        async with asyncio.timeout(_ASK_AFTER_S):
+            await heard.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(said)
+    return bool(os.read(said, 1))
 
 
 def _has_come(view: object) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+import syncd.agent.control_server  # noqa: F401  (before agents are forked: what it loads is then shared by all)
 from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import Student
 from syncd.agent.cgroup import Groups, Limits, delegated

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
 
@@ -17,8 +18,11 @@ def say(as_json: bool, sentence: str, **facts: Any) -> None:
     click.echo(json.dumps({"sentence": sentence, **facts}, indent=1) if as_json else sentence)
 
 
-def told(console: Console, text: Text, indent: int = 0) -> None:
+def told(console: "Console", text: "Text", indent: int = 0) -> None:
     """Print a sentence: broken between words on a terminal, in one line for a pipe, which may search it."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, indent), expand=False), soft_wrap=False)
     else:

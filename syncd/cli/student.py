@@ -2,7 +2,9 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -33,6 +35,7 @@ _ready_option = click.option("--ready-file", type=click.Path(path_type=Path), hi
 @click.option("--as", "user", metavar="NAME", help="Whom the node shows as the owner, where it can't tell.")
 @_quiet_option
 @click.option("--door", "doors", multiple=True, metavar="NAME=DESCRIPTOR", hidden=True)
+@click.option("--shown-fd", type=int, metavar="DESCRIPTOR", hidden=True)
 @_ready_option
 def agent(
     socket: Path | None,
@@ -41,6 +44,7 @@ def agent(
     user: str | None,
     quiet_s: float,
     doors: tuple[str, ...],
+    shown_fd: int | None,
     ready_file: Path | None,
 ) -> None:
     """Keep a student's folders in step with the courses of this node.
@@ -48,7 +52,8 @@ def agent(
     Without --course all that the student is a member of, each in the home folder.
     """
     kept = [_followed(text) for text in courses or _mine(socket or store_folder() / "node.sock")]
-    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors))
+    teller = _Teller(shown_fd, kept) if shown_fd is not None else None
+    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors), teller)
 
 
 @click.command()
@@ -99,6 +104,22 @@ def _doors(texts: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
+class _Teller:
+    """Tells whoever started us, by a byte, that all courses show and we answer: sooner than they could ask."""
+
+    def __init__(self, descriptor: int, courses: list[FollowedCourse]) -> None:
+        os.set_inheritable(descriptor, False)
+        self._descriptor, self._missing = descriptor, {"", *(course.name for course in courses)}
+
+    def shown(self, course: str) -> None:
+        """A course shows; "": we answer."""
+        self._missing.discard(course)
+        if not self._missing:
+            with suppress(OSError):  # who started us may have gone on without us
+                os.write(self._descriptor, b".")
+            os.close(self._descriptor)
+
+
 def _run(
     courses: list[FollowedCourse],
     socket: Path | None,
@@ -108,6 +129,7 @@ def _run(
     ready_file: Path | None,
     state: Path,
     doors: Mapping[str, int] | None = None,
+    teller: _Teller | None = None,
 ) -> None:
     config = AgentConfig(
         courses=tuple(courses),
@@ -117,11 +139,14 @@ def _run(
         view=view,
         quiet_s=quiet_s,
         doors=doors or {},
+        shown=teller.shown if teller else None,
     )
     tell = ready_writer(ready_file)
 
     def ready(facts: Mapping[str, object]) -> None:
         click.echo(f"Keeping {', '.join(f'{each.name} in {each.root}' for each in courses)}.  Ctrl-C ends it.")
         tell(facts)
+        if teller:
+            teller.shown("")
 
     serve(run_agent(config, ready=ready))

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from traitlets.config import Config
 
 from hub_plugin import install, words
 from hub_plugin.agents import Account, LocalAgents, account_without
+from hub_plugin.courses import Course
 from hub_plugin.settings import AgentSettings, from_environment
 from syncd.core.errors import NeedsUser, TryAgain
 
@@ -50,3 +53,22 @@ async def test_an_agent_that_never_answers_keeps_nobody_waiting_for_ever(
                 await LocalAgents(settings).ask("ada", "update", {"course": "ds8"})
             await gone.wait()
     assert str(told.value) == words.AGENT_SILENT
+
+
+async def test_an_agent_that_ends_at_once_is_not_waited_for(tmp_path: Path) -> None:
+    settings = AgentSettings(
+        (), tmp_path / "node.sock", home=str(tmp_path / "{username}"), patience_s=60, command=("false",)
+    )
+    (tmp_path / "ada").mkdir()
+    async with asyncio.timeout(20):
+        with pytest.raises(NeedsUser) as told:
+            await LocalAgents(settings).ensure("ada", (Course("ds8", "https://x/y", folder="ds8"),))
+    assert str(told.value) == words.agent_ended(1)
+
+
+def test_an_agent_loads_nothing_that_a_folder_does_not_need() -> None:
+    code = (
+        "import sys, syncd.cli.main, syncd.cli.student, fuse_mount.view; print({'aiohttp', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
