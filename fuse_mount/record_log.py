@@ -24,6 +24,8 @@ class RecordLog:
         """Fold the log (none: an empty layer) and compact it.  `real`: an upper path's inode number, 0 for none."""
         self.path = path
         self.layer = Layer()
+        self._new = not path.exists()
+        """Whether neither the log nor its name is on the disk yet: a layer that is lost whole was empty."""
         self._read(real)
         self._fd = self._compact()
         self._dirty = False
@@ -52,6 +54,9 @@ class RecordLog:
         """Make all records durable."""
         if self._dirty:
             os.fdatasync(self._fd)
+            if self._new:
+                sync_folder(self.path.parent)
+                self._new = False
             self._dirty = False
 
     def close(self) -> None:
@@ -103,9 +108,11 @@ class RecordLog:
         content = memoryview(_line(["do", self.layer.changes()]))
         while content:
             content = content[os.write(fd, content) :]
-        os.fsync(fd)
+        if not self._new:
+            os.fsync(fd)
         os.replace(aside, self.path)
-        sync_folder(self.path.parent)
+        if not self._new:
+            sync_folder(self.path.parent)
         return fd
 
 

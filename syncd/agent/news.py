@@ -13,7 +13,7 @@ import json
 import mmap
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from syncd.core.entry import CommitId, RelPath
@@ -46,8 +46,11 @@ class Page:
         """Say what is the newest from now on, by a line of the node's (of its `follow`); None: it isn't one."""
         version = self.version + 1
         posted = _posted(version, line)
-        if posted is None or len(line) > _ROOM - 8:
+        if posted is None:
             return None
+        if len(line) > _ROOM - 8:
+            posted = replace(posted, since=None, paths=None)
+            line = _line(posted)
         at = mmap.PAGESIZE + version % 2 * _ROOM
         self._words[at // 8] = len(line)
         self._map[at + 8 : at + 8 + len(line)] = line
@@ -112,9 +115,10 @@ class Answers:
         word = self._words[place]
         return word >> 1, bool(word & 1)
 
-    def forget(self) -> None:
-        """The agent ended; the next one begins anew."""
-        self._words[: len(self._words)] = memoryview(bytes(mmap.PAGESIZE)).cast("Q")
+
+def _line(posted: Posted) -> bytes:
+    said = {"commit": posted.commit, "manifest": str(posted.manifest), "blobs": str(posted.blobs)}
+    return json.dumps({**said, "ready_at": posted.ready_at}).encode()
 
 
 def _posted(version: int, line: bytes) -> Posted | None:

@@ -7,8 +7,8 @@ from syncd.core.entry import CommitId, RelPath
 from syncd.manifest import Manifest, difference
 from syncd.node.client import Ready
 
-_MOST = 2_000
-"""Paths; what changes more is found by each view for itself."""
+_MOST, _LONGEST = 2_000, 100_000
+"""Paths, and characters of all of them; what changes more is found by each view for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def changes(before: Ready | None, now: Ready) -> Changes | None:
         return None
     old: Manifest = before.snapshot().manifest
     found = difference(old, now.snapshot().manifest)
-    if len(found) > _MOST:
+    if len(found) > _MOST or sum(map(len, found)) > _LONGEST:
         return None
     kinds = {path: "+" if change.base is None else "-" if change.now is None else "~" for path, change in found.items()}
     return Changes(before.commit, kinds)
