@@ -1,30 +1,24 @@
 """`syncd login` and `syncd logout`: a token, a sign-in with a code, or what git has already."""
 
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from syncd.account import device_flow
 from syncd.account.device_flow import Place
 from syncd.account.git_helper import from_git
-from syncd.account.rights import Rights, api_of, rights, sentence
+from syncd.account.rights import api_of, rights, sentence
 from syncd.cli.answer import json_option, say
 from syncd.cli.places import state_folder
 from syncd.cli.publisher_client import NotRunning, ask_publisher
-from syncd.core.errors import NeedsUser, TryAgain
+from syncd.core.errors import NeedsUser
+from syncd.core.links import new_token_page
 from syncd.git.address import Address, Kind, parse_address
-from syncd.publisher.credentials import Credentials, Kept, well_formed
+from syncd.publisher.credentials import Credentials, Kept
 from syncd.publisher.registry import Registry
-from syncd.publisher.settings import Settings
-
-# the page for a fine-grained token, filled in as far as it goes (docs.github.com, "Pre-filling fine-grained personal
-# access token details using URL parameters")
-_NEW_TOKEN = "https://github.com/settings/personal-access-tokens/new?name=Synced+Folders&contents=write"
-_KEPT = {"keyring": "in this system's keyring", "file": "in a file that only you can read", "git": "with git"}
+from syncd.publisher.sign_in import KEPT, setting, tried
 
 
 @click.command()
@@ -53,8 +47,7 @@ def login(
     """
     state = state_folder()
     address = _address(state, remote)
-    settings = Settings(state).all()
-    api = api_of(address, api_url or _setting(settings, "github.api"))
+    api = api_of(address, api_url or setting(state, "github.api"))
     if (token_file is not None) + (device or client_id is not None) + by_git > 1:
         raise NeedsUser("Choose one of --token-file, --device and --git.")
     if address.kind is not Kind.HTTP:
@@ -69,25 +62,22 @@ def login(
         token = from_git(address)
         if token is None:
             raise NeedsUser(f"Git's credential helpers have nothing for {address.host}; sign in there, or use a token.")
-        found = _checked(address, token, api)
+        found = tried(address, token, api)
         credentials.use_git(address.url)
         kept = "git"
     elif device or client_id is not None:
-        base = login_url or _setting(settings, "github.login") or "https://github.com"
-        place = Place(base.rstrip("/"), client_id or _setting(settings, "github.client-id") or "")
+        base = login_url or setting(state, "github.login") or "https://github.com"
+        place = Place(base.rstrip("/"), client_id or setting(state, "github.client-id") or "")
         grant = _signed_in(place)
-        found = _checked(address, grant.token, api)
+        found = tried(address, grant.token, api)
         kept = credentials.store_grant(address.url, grant, place)
     else:
         token = read_token(token_file) if token_file else ask_for_token(address.host)
-        found = _checked(address, token, api)
+        found = tried(address, token, api)
         kept = credentials.store(address.url, token)
     _tell_publisher(state)
-    words = sentence(found) if isinstance(found, Rights) else found
-    facts = (
-        {key: value for key, value in asdict(found).items() if key != "problem"} if isinstance(found, Rights) else {}
-    )
-    say(as_json, f"{words} It is kept {_KEPT[kept]}.", kept=kept, **{"remote": address.url, **facts})
+    facts = {key: value for key, value in asdict(found.rights).items() if key != "problem"} if found.rights else {}
+    say(as_json, f"{found.sentence} It is kept {KEPT[kept]}.", kept=kept, **{"remote": address.url, **facts})
 
 
 @click.command()
@@ -110,8 +100,8 @@ def ask_for_token(host: str) -> str:
     """From the terminal without an echo, or one line of standard input.  NeedsUser if there is none."""
     if sys.stdin.isatty():
         click.echo(f"{host} wants a token that may read and write the repository's contents.", err=True)
-        if host == "github.com":
-            click.echo(f"Make one for this repository alone: {_NEW_TOKEN}", err=True)
+        if (page := new_token_page(host)) is not None:
+            click.echo(f"Make one for this repository alone: {page}", err=True)
         given: str = click.prompt("Token", hide_input=True, default="", show_default=False, err=True)
     else:
         given = sys.stdin.readline()
@@ -143,27 +133,6 @@ def _address(state: Path, remote: str | None) -> Address:
         what = f"one of {', '.join(remotes)}" if remotes else "like https://github.com/me/course"
         raise NeedsUser(f"Say which repository the token is for: {what}.")
     return parse_address(remotes[0])
-
-
-def _setting(settings: dict[str, str], name: str) -> str | None:
-    """SYNCD_GITHUB_API and so on, else the person's setting."""
-    return os.environ.get("SYNCD_" + name.upper().replace(".", "_").replace("-", "_")) or settings.get(name)
-
-
-def _checked(address: Address, token: str, api: str | None) -> Rights | str:
-    """What the token may do; a sentence if that can't be known now.  NeedsUser if it is of no use."""
-    token = well_formed(token)
-    if not urlsplit(address.url).path.strip("/"):
-        return f"The token for all of {address.host} is taken as it is."
-    try:
-        found = rights(address.url, lambda: token, api)
-    except TryAgain:
-        return f"{address.host} can't be reached now, so what the token may do was not checked."
-    if not found.reads:
-        raise NeedsUser(sentence(found))
-    if not found.writes:
-        raise NeedsUser(f"{sentence(found)} Nothing was kept; make one that may read and write its contents.")
-    return found
 
 
 def _signed_in(place: Place) -> device_flow.Grant:

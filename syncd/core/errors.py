@@ -28,6 +28,10 @@ class Refused(NeedsUser):
     """The remote said no to this very push (protected branch, file too large, no right)."""
 
 
+class MayNot(NeedsToken, Refused):
+    """The token has not the right; another one may have it."""
+
+
 class Stop(SyncError):
     """The process must end: a second daemon, an unreadable state, no rights."""
 

@@ -1,4 +1,4 @@
-"""Links that open a file or folder of a course in each student's own place on a JupyterHub."""
+"""Links that open a file or folder of a course in a student's own place on a JupyterHub; and where tokens are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,16 @@ class Links:
     """For hubs where each student has the folder already."""
     badge: str
     """Markdown: a picture that is the Interact link."""
+
+
+def new_token_page(host: str) -> str | None:
+    """Where a person makes a token for one repository, filled in as far as it goes; None if it is not known of a host.
+
+    docs.github.com, "Pre-filling fine-grained personal access token details using URL parameters".
+    """
+    if host != "github.com":
+        return None
+    return "https://github.com/settings/personal-access-tokens/new?name=Synced+Folders&contents=write"
 
 
 def hub_address(text: str) -> str:

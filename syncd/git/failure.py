@@ -6,7 +6,7 @@ cause, `Remote` asks the server once more by itself (see `advertisement.py`), wh
 
 import re
 
-from syncd.core.errors import NeedsToken, NeedsUser, Refused, Stop, SyncError, TryAgain
+from syncd.core.errors import MayNot, NeedsToken, NeedsUser, Refused, Stop, SyncError, TryAgain
 from syncd.git.address import Address
 
 
@@ -59,17 +59,15 @@ def by_status(
             )
         return NeedsToken(f"{address.host} asks for a token for {address}: give one.")
     if status == 403 and pushing:
-        return Refused(
-            f"The token may not write to {address}{said}: give one that may, or ask its owner for the right."
-        )
+        return MayNot(f"The token may not write to {address}{said}: give one that may, or ask its owner for the right.")
     if status == 403:
-        return NeedsUser(f"The token may not read {address}{said}: give one that may, or ask its owner for the right.")
+        return NeedsToken(f"The token may not read {address}{said}: give one that may, or ask its owner for the right.")
     if status == 407:
         return NeedsUser("The proxy of this network asks for a name and password: set them up in HTTPS_PROXY.")
     if status == 511:  # RFC 6585: the network's, not the server's
         return TryAgain("This network wants you to sign in first: open any web page, and it goes on by itself.")
     if status in (404, 410):
-        return NeedsUser(
+        return NeedsToken(
             f"There is no repository at {address}, or the token may not see it: check the address and the token."
         )
     if status == 413:

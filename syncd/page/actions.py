@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, Action] = {
     "remove": Action("remove", _fields()),
     "restore": Action("restore", _fields("path", "version")),
     "allow": Action("allow", _fields("path", "guard")),
+    "token": Action("token", _fields("token")),
     "publish": Action("publish", lambda form: _publish(form)),
     "undo": Action("undo", _fields("release")),
     "cancel": Action("releases/{plan}/cancel", _fields()),

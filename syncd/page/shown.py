@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from syncd.core.links import new_token_page
 from syncd.page import words
 from syncd.page.paths import quoted
 from syncd.page.reading import list_of, number_of, text_of
@@ -43,6 +44,15 @@ class Progress:
     label: str
     detail: str
     share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAsked:
+    """A repository that wants a token, or another one; `page` is where one is made, if that is known."""
+
+    remote: str
+    host: str
+    page: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,7 @@ class Shown:
     detail: str
     hint: str
     answers: tuple[Answer, ...]
+    token: TokenAsked | None
     progress: Progress | None
     waiting: Names
     why_waiting: str
@@ -146,7 +157,8 @@ def shown(report: Mapping[str, Any], now: datetime) -> Shown:
     waiting = _names(report.get("waiting"), report.get("waiting_count"))
     recent = _recent(report, now)
     pending = sum(change.pending for change in recent)
-    sentence = text_of(report.get("sentence"))
+    # What to say in a terminal is not needed where there is a field.
+    sentence = text_of(report.get("sentence")).removesuffix(f" Say: syncd login {report.get('token_for')}")
     held = [_held(each) for each in list_of(report.get("left_out"))]
     tone = _TONES.get(state, Tone.QUIET)
     warnings = tuple(text_of(each) for each in list_of(report.get("warnings")))
@@ -168,6 +180,7 @@ def shown(report: Mapping[str, Any], now: datetime) -> Shown:
         detail=words.detail(state, sentence, held_count, warning_count),
         hint=_hint(report),
         answers=_answers(report),
+        token=_token(report),
         progress=_progress(report.get("progress")) or _restoring(report.get("restoring")),
         waiting=waiting,
         why_waiting=words.WHY_WAITING,
@@ -199,9 +212,20 @@ def _answers(report: Mapping[str, Any]) -> tuple[Answer, ...]:
         if not report.get("remote_commit"):
             return (_PUBLISH_AGAIN, pause)
         return (_KEEP_BOTH, _KEEP_THEIRS, pause)
+    if question == "token":
+        return (_TRY_AS_IT_IS, pause)
     return (_TRY_AGAIN, _REMOVE, pause) if question == "missing" else (_TRY_AGAIN, pause)
 
 
+def _token(report: Mapping[str, Any]) -> TokenAsked | None:
+    remote = words.without_secrets(text_of(report.get("token_for")))
+    if not remote or report.get("question") != "token":
+        return None
+    host = words.host(remote)
+    return TokenAsked(remote, host, new_token_page(host) or "")
+
+
+_TRY_AS_IT_IS = Answer(words.TRY_AGAIN, "hint")
 _REMOVE = Answer(words.REMOVE, "remove")
 _TRY_NOW = Answer(words.TRY_NOW, "hint")
 

@@ -51,10 +51,18 @@ PUBLISH_AGAIN = "Publish this folder again"
 HINTS = {
     "held": "Whatever you choose, earlier versions stay among the versions.",
     "rewritten": "Whatever you choose, your files stay among the versions.",
-    "refused": "If a new token is needed, say in a terminal: syncd login",
+    "refused": "It is tried again now and then; what you save is kept here until it works.",
     "missing": "It is looked for every few seconds; this page changes when it is there. What was published stays.",
     "trouble": "It is tried again every few seconds; this page changes when it works.",
 }
+
+TOKEN = "Token for"
+TOKEN_MAKE = "Make a"
+TOKEN_PAGE = "fine-grained token on"
+TOKEN_RIGHTS = "for this repository alone, with “Contents: read and write”."
+TOKEN_WHERE = "Make one that may read and write this repository’s contents, in the settings of your account on"
+TOKEN_KEPT = "It is tried, kept where only you can read it, and never shown."
+USE_TOKEN = "Use this token"
 
 TRANSFERS = {"push": "Sending", "fetch": "Receiving"}
 TRANSFERRING = "Transferring"
@@ -88,7 +96,7 @@ HISTORY_TITLE = "What was done here"
 HISTORY_HELP = "A file leads to its earlier versions, also when it was deleted."
 
 CHECKPOINTS = "Checkpoints"
-CHECKPOINTS_HELP = "Names for the whole folder as it was; `syncd checkpoint NAME` in a terminal makes one."
+CHECKPOINTS_HELP = "Names for the whole folder as it was; “syncd checkpoint NAME” in a terminal makes one."
 CHECKPOINT = "Checkpoint"
 
 FILES_OF = "Files"
@@ -157,6 +165,14 @@ def without_secrets(remote: str) -> str:
     if parts.scheme not in ("http", "https"):
         return remote
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def host(remote: str) -> str:
+    """The host of a web address, with its port if it has one."""
+    try:
+        return urlsplit(remote).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def files(count: int) -> str:

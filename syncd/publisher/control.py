@@ -28,6 +28,7 @@ from syncd.publisher.past import Deed, Listed, Past
 from syncd.publisher.release_control import release_routes
 from syncd.publisher.remove import remove_folder
 from syncd.publisher.state_file import write_private
+from syncd.publisher.token_control import token_routes
 
 
 class Steered(Protocol):
@@ -94,6 +95,7 @@ class Control:
         )
         app.add_routes(release_routes(self._state, self._folders))
         app.add_routes(guard_routes(self._state, self._folders))
+        app.add_routes(token_routes(self._state, self._folders))
         app.add_routes(metrics_routes(self._observed, lambda _: True))  # whoever gets here has shown the token
         app.add_subapp(self._page.prefix, self._page.app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

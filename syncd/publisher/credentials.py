@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from syncd.account import device_flow, keyring_store
 from syncd.account.device_flow import Grant, Place
 from syncd.account.git_helper import from_git
-from syncd.core.errors import NeedsUser, Stop, TryAgain
+from syncd.core.errors import NeedsToken, NeedsUser, Stop, TryAgain
 from syncd.git.address import parse_address
 from syncd.publisher.state_file import locked, private_folder, write_private
 
@@ -135,13 +135,13 @@ class Credentials:
         found = self._all().get(key)
         text = found if isinstance(found, str) else keyring_store.kept(key) if found else None
         if found is not None and text is None:
-            raise NeedsUser("The keyring does not give the token: unlock it, or say `syncd login` again.")
+            raise NeedsToken("The keyring does not give the token: unlock it, or give the token again.")
         if text is None or not text.startswith("{"):
             return None if text is None else _Secret(text)
         try:
             return _Secret(**json.loads(text))
         except (ValueError, TypeError) as problem:
-            raise NeedsUser("The kept token can't be read: say `syncd login` again.") from problem
+            raise NeedsToken("The kept token can't be read: give it again.") from problem
 
     def _renewed(self, key: str) -> _Secret | None:
         """The next token.  Alone: each renewal works once."""
@@ -168,7 +168,7 @@ class Credentials:
             return known
         found = from_git(parse_address(remote))
         if found is None:
-            raise NeedsUser("Git's credential helper has no token any more: sign in there, or say `syncd login`.")
+            raise NeedsToken("Git's credential helper has no token any more: sign in there, or give one here.")
         self._gits[remote] = (found, time.monotonic() + _GITS_ANSWER_S)
         return found
 

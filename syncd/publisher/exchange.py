@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from syncd.core.entry import CommitId, RelPath
-from syncd.core.errors import NeedsUser, TryAgain
+from syncd.core.errors import NeedsToken, NeedsUser, TryAgain
 from syncd.core.retry import Again
 from syncd.core.transfer import Transfer
 from syncd.metrics.publisher import FolderMeter
@@ -83,7 +83,7 @@ class Exchange:
                 with self._meter.failures():
                     wait_s = min(self._timing.poll_s, await self._exchange())
                 self._again = Again()
-                self._now.offline = self._now.refused = None
+                self._now.offline = self._now.token = self._now.refused = None
             except TryAgain as problem:
                 now = time.monotonic()
                 wait_s = self._timing.backoff.wait_s(self._again.failures + 1, random.random())
@@ -96,7 +96,9 @@ class Exchange:
                 self._now.held = str(problem)
                 self._home.look_again()
             except NeedsUser as problem:
-                self._now.refused, self._now.offline = asking(problem, self._home.folder.remote), None
+                said, by_token = asking(problem, self._home.folder.remote), isinstance(problem, NeedsToken)
+                self._now.token, self._now.refused = (said, None) if by_token else (None, said)
+                self._now.offline = None
                 wait_s = self._timing.poll_s if isinstance(problem, NoRoom) else self._timing.ask_again_s
             await self._home.refresh()
 

@@ -306,7 +306,7 @@ class FolderSync:
         if self._surroundings.slept(now):
             self.look_again()
             self.hint()
-        if (self._now.offline or self._now.refused) and self._surroundings.moved():
+        if (self._now.offline or self._now.token or self._now.refused) and self._surroundings.moved():
             self.hint()
 
     def _collect(self, now: float) -> None:

@@ -42,6 +42,8 @@ class Situation:
     """I7: too much vanished."""
     rewritten: str | None = None
     """I8: the remote's history was rewritten or its branch deleted."""
+    token: str | None = None
+    """The remote wants a token, or another one."""
     refused: str | None = None
     """The remote says no, and only the person can change that."""
     offline: str | None = None
@@ -70,6 +72,8 @@ class StudentsSide(Protocol):
     @property
     def problem(self) -> str | None: ...  # noqa: D102
     @property
+    def token_for(self) -> str | None: ...  # noqa: D102
+    @property
     def offline(self) -> str | None: ...  # noqa: D102
     @property
     def pending(self) -> bool: ...  # noqa: D102
@@ -80,7 +84,7 @@ class StudentsSide(Protocol):
 
 def state_of(now: Situation, students: StudentsSide | None = None) -> tuple[State, str]:
     """The state, and the sentence for people."""
-    problem = now.missing or now.trouble or now.held or now.rewritten or now.refused
+    problem = now.missing or now.trouble or now.held or now.rewritten or now.token or now.refused
     problem = problem or (students.problem if students else None)
     if now.paused:
         return State.PAUSED, "Paused: what you save is kept here, and published after `syncd resume`."
@@ -121,12 +125,13 @@ def asking(problem: SyncError, remote: str) -> str:
     return f"{problem} Say: syncd login {remote}" if isinstance(problem, NeedsToken) else str(problem)
 
 
-def question(now: Situation) -> str | None:
+def question(now: Situation, students: StudentsSide) -> str | None:
     """Which part of the situation asks the person, if one does; the page has answers for each."""
     if now.paused:
         return None
-    asking = ("missing", "trouble", "held", "rewritten", "refused")
-    return next((part for part in asking if getattr(now, part)), None)
+    asking = ("missing", "trouble", "held", "rewritten", "token", "refused")
+    found = next((part for part in asking if getattr(now, part)), None)
+    return found or ("token" if students.token_for else None)
 
 
 def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[str, Any]:
@@ -140,7 +145,8 @@ def report(folder: Folder, now: Situation, students: StudentsSide) -> Mapping[st
         "subfolder": folder.subfolder,
         "state": state.value,
         "sentence": sentence,
-        "question": question(now),
+        "question": question(now, students),
+        "token_for": folder.remote if now.token else students.token_for,
         "progress": now.transfer.report() if now.transfer else None,
         "commit": now.head,
         "remote_commit": now.shown,

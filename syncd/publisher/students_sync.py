@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from syncd.core.entry import CommitId, RelPath
-from syncd.core.errors import NeedsUser, SyncError, TryAgain
+from syncd.core.errors import NeedsToken, NeedsUser, SyncError, TryAgain
 from syncd.core.retry import Again
 from syncd.git.address import parse_address
 from syncd.git.remote import Behind, Remote
@@ -72,6 +72,8 @@ class StudentsSync:
         self._line: StudentsLine | None = None
         self.problem: str | None = None
         """What only the person can change."""
+        self.token_for: str | None = None
+        """The remote, if it wants a token or another one."""
         self.offline: str | None = None
         self.notes: list[str] = []
 
@@ -91,7 +93,7 @@ class StudentsSync:
         """Go on with these settings of the folder."""
         if folder.students != self._students:
             self._students, self._line, self._counted = folder.students, None, Counted()
-            self.problem = self.offline = None
+            self.problem = self.token_for = self.offline = None
             self._again = Again()
         if folder != self._folder:
             self._folder, self._counted_for = folder, None
@@ -119,7 +121,7 @@ class StudentsSync:
                     await self._fire()
                     if (wait_s := self._again.wait_s(time.monotonic(), news=news)) <= 0:
                         wait_s = await self._work(net)
-                        self._again, self.problem, self.offline = Again(), None, None
+                        self._again, self.problem, self.token_for, self.offline = Again(), None, None, None
                 except TryAgain as problem:
                     usual_s = self._timing.backoff.wait_s(self._again.failures + 1, random.random())
                     self._again = self._again.after_failure(time.monotonic(), usual_s, problem.after_s)
@@ -128,6 +130,7 @@ class StudentsSync:
                 except NeedsUser as problem:
                     remote = self._students.remote if self._students else self._folder.remote
                     self.problem, self.offline, wait_s = asking(problem, remote), None, self._timing.ask_again_s
+                    self.token_for = remote if isinstance(problem, NeedsToken) else None
                     self._again = Again(at=time.monotonic() + wait_s)
                     self._tell_all(f"It is not with students yet: {problem}")
                 if self.offline:

@@ -203,6 +203,55 @@ async def test_a_deletion_that_is_meant_is_published_by_keyboard(
     await by_hand(pause)
 
 
+async def test_a_token_that_ended_is_replaced_by_keyboard_and_shown_nowhere(
+    browser: Browser, publisher: Publisher, folder: Path, server: GitServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new = "ghp-new-token-4711"
+    server.tokens["write"] = {new}
+    (folder / "notes.txt").write_text("second\n")
+    status = await publisher.until(lambda now: now["question"] == "token")
+    assert "Say: syncd login" in status["sentence"]
+
+    def give(token: str, answer: str) -> None:
+        browser.js("document.querySelector('input[type=password]').select()")
+        browser.press(token)
+        browser.press(Keys.ENTER)
+        browser.until(f"document.getElementById('said').innerText.includes({answer!r})")
+
+    def story() -> None:
+        browser.shows("give a new one")
+        assert "syncd login" not in browser.js("return document.body.innerText")
+        browser.click("link text", "ds8")
+        browser.until("document.getElementById('connection')?.dataset.state === 'live'")
+        browser.js("window.sameDocument = true")
+        for width, dark in [(1280, False), (390, True)]:
+            browser.window(width, dark=dark)
+            assert browser.fits()
+            assert not (found := Axe().run(browser.driver)["violations"]), found
+        browser.js("document.getElementById('content').focus()")
+        while browser.js("return document.activeElement.type") != "password":
+            browser.press(Keys.TAB)
+        browser.press("half")
+        # What the page learns meanwhile takes nothing away from who is typing.
+        (folder / "labs/lab00.md").write_text("# Changed\n")
+        browser.shows("Update lab00")
+        assert browser.js("return document.activeElement.value") == "half"
+        give("wrong", "does not accept the token")
+        give(new, "may read and write course")
+        browser.until("!document.querySelector('input[type=password]')")
+        browser.shows("Up to date")
+        assert browser.js("return document.activeElement.id").startswith("card-")
+        assert new not in browser.driver.page_source and "wrong" not in browser.driver.page_source
+        assert [each for each in browser.driver.get_log("browser") if "409" not in each["message"]] == []
+
+    await by_hand(story)
+    await publisher.up_to_date()
+    holders = [path.name for path in publisher.state.rglob("*") if path.is_file() and new.encode() in path.read_bytes()]
+    assert holders == ["tokens.json"]
+    out = capfd.readouterr()
+    assert new not in out.out + out.err and "wrong" not in out.out + out.err
+
+
 async def test_a_version_is_restored(browser: Browser, publisher: Publisher, folder: Path) -> None:
     id = (await publisher.folder())["id"]
     await publisher.ask(f"/v1/folders/{id}/checkpoints", {"name": "first week", "message": "Before anything"})

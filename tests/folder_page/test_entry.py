@@ -1,13 +1,16 @@
 """Who gets in, and who may press a button: every way but the right one is refused, with a sentence."""
 
 import re
+from pathlib import Path
 
 import aiohttp
 import pytest
-from reader import Publisher, Reader, text_of
+from reader import TOKEN, Publisher, Reader, text_of
 
+from syncd.demo.gitserver import GitServer
 from syncd.page import words
 from syncd.page.sessions import CODE_S, SESSION_S, Sessions
+from syncd.publisher.credentials import Credentials
 
 
 async def test_a_link_opens_the_page_once(publisher: Publisher) -> None:
@@ -102,6 +105,41 @@ async def test_a_button_of_another_page_does_nothing(publisher: Publisher, reade
         status, text = await reader.post(f"folders/{id}/do/pause", fields, **sent)
         assert status == 403 and sentence in text_of(text), headers
     assert (await publisher.folder())["state"] == "up_to_date"
+
+
+@pytest.mark.parametrize("what", ["none", "read only", "for another repository"])
+async def test_a_field_for_a_token_stands_where_one_is_wanted_and_takes_only_one_that_will_do(
+    publisher: Publisher, reader: Reader, server: GitServer, tmp_path: Path, folder: Path, what: str
+) -> None:
+    server.tokens |= {"read": {"reads"}, "outside": {"outside"}}
+    credentials, status = Credentials(publisher.state), await publisher.folder()
+    do = f"folders/{status['id']}/do/token"
+    assert 'name="token"' not in (await reader.get())[1]
+    if what == "none":
+        credentials.forget(status["remote"])
+    else:
+        credentials.store(status["remote"], "reads" if what == "read only" else "outside")
+    (folder / "notes.txt").write_text("second\n")
+    assert (await publisher.until(lambda now: now["question"] == "token"))["token_for"] == status["remote"]
+    page = (await reader.get())[1]
+    assert 'type="password"' in page and "in the settings of your account on 127.0.0.1" in text_of(page)
+    before = (tmp_path / "state/tokens.json").read_text()
+    for wrong, said in [
+        ("", "No token was given"),
+        ("two words", "not a token"),
+        ("reads", "may read course but not write"),
+        ("outside", "no repository"),
+    ]:
+        answer = await reader.post(do, {"csrf": await reader.csrf(), "token": wrong})
+        assert answer[0] == 409 and said in answer[1] and (not wrong or f"“{wrong}”" not in answer[1])
+    assert (await reader.post(do, {"csrf": "x", "token": TOKEN}))[0] == 403
+    assert (await reader.post(do, {"csrf": await reader.csrf(), "token": TOKEN}, Origin="http://evil.example"))[
+        0
+    ] == 403
+    assert (tmp_path / "state/tokens.json").read_text() == before
+    assert "may read and write" in await reader.press(do, token=f" {TOKEN}\n")
+    await publisher.up_to_date()
+    assert 'name="token"' not in (await reader.get())[1]
 
 
 async def test_a_button_needs_the_token_of_its_own_session(publisher: Publisher, reader: Reader) -> None:

@@ -13,6 +13,7 @@ from syncd.page.shown import Shown, Tone, headline, shown
 
 NOW = datetime(2026, 11, 22, 14, 3)
 PAUSE = words.PAUSE
+GITHUB = "https://github.com/ida/ds8.git"
 DRAWING = Drawing("/page/key/")
 
 
@@ -69,6 +70,13 @@ def saves(count: int, **each: Any) -> list[dict[str, Any]]:
             "It is not there.",
             [words.TRY_AGAIN, words.REMOVE, words.PAUSE],
         ),
+        (
+            {"state": "needs_you", "question": "token", "sentence": f"Gone. Say: syncd login {GITHUB}"}
+            | {"token_for": GITHUB},
+            "Needs you:",
+            "Gone.",
+            [words.USE_TOKEN, words.TRY_AGAIN, words.PAUSE],
+        ),
         ({"state": "needs_you", "sentence": "No."}, "Needs you:", "No.", [words.TRY_AGAIN, words.PAUSE]),
     ],
 )  # fmt: skip
@@ -76,9 +84,11 @@ def test_each_state_has_its_words_and_buttons(
     given: dict[str, Any], state: str, detail: str, buttons: list[str]
 ) -> None:
     folder = shown(report(**given), NOW)
-    assert (folder.state, folder.detail, [answer.label for answer in folder.answers]) == (state, detail, buttons)
+    labels = [words.USE_TOKEN] * bool(folder.token) + [answer.label for answer in folder.answers]
+    assert (folder.state, folder.detail, labels) == (state, detail, buttons)
     html = "".join(DRAWING.piece(piece, "token") for piece in (*of_all([folder]), *of_one(folder)))
     assert state in html and all(f">{button}</button>" in html for button in buttons)
+    assert ('href="https://github.com/settings/personal-access-tokens/new?' in html) is bool(folder.token)
 
 
 def test_progress_says_how_much_and_how_long() -> None:

@@ -9,6 +9,7 @@ from classroom_side import READ_TOKEN, TOKEN, Course, Publisher, add, everything
 
 from syncd.demo.gitserver import GitServer
 from syncd.publisher.credentials import Credentials
+from syncd.publisher.registry import Registry, Students
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,24 @@ async def test_a_token_that_expires_is_asked_for_and_a_new_one_works_at_once(
         await asyncio.to_thread(Credentials(state).store, course.url, "new-token-4242")
         await until(lambda: course.files() == {"a": b"1"})
         await publisher.up_to_date()
+
+
+async def test_a_token_for_the_students_repository_is_asked_for_and_given_by_the_control(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    fill(folder, {"a": "1"})
+    await add(state, folder, course.url)
+    async with GitServer(tmp_path / "students", write_tokens=["pupils-0815"]) as theirs:
+        theirs.create("pupils")
+        pupils = Course(theirs, "pupils")
+        Registry(state).set_students(Registry(state).folders()[0].id, Students(pupils.url, "students", "live"))
+        async with Publisher(state) as publisher:
+            status = await publisher.until(lambda now: now["question"] == "token")
+            assert (status["token_for"], status["state"]) == (pupils.url, "needs_you")
+            assert status["commit"] == status["remote_commit"], "the folder's own remote has all"
+            await publisher.steer("token", {"token": "pupils-0815"})
+            await until(lambda: pupils.files("students") == everything(folder))
+            assert (await publisher.up_to_date())["token_for"] is None
 
 
 async def test_a_hint_needs_the_token_and_no_web_page_may_ask(state: Path, folder: Path, course: Course) -> None:
