@@ -151,6 +151,18 @@ class Booted:
 
     def _journal(self) -> str:
         inside = ["nsenter", "-t", str(self._leader), "-m", "-p", "-u", "-i", "-n", "-C", "--"]
-        command = [*inside, "journalctl", "--no-pager", "-n", "40", "-o", "short-monotonic", "-u", "syncd*"]
+        command = [
+            *inside,
+            "journalctl",
+            "--no-pager",
+            "-n",
+            "40",
+            "-o",
+            "short-monotonic",
+            "-u",
+            "syncd*",
+            "-u",
+            "hub",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
         return done.stdout + done.stderr

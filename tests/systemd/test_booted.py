@@ -4,9 +4,11 @@ One story, each test going on where the one before it ended: run the file whole,
 """
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from booted import OPT, Booted, missing
@@ -164,6 +166,40 @@ def test_students_see_nothing_of_each_other_nor_of_the_store(machine: Booted) ->
         assert machine.run("sh", "-c", f"ls {path} 2>&1; true", user="ben").count("Permission denied") == 1, path
     for path in ("/etc/synced-folders/course.token", "/etc/synced-folders/node.toml"):
         assert "Permission denied" in machine.run("sh", "-c", f"cat {path} 2>&1; true", user="ben"), path
+
+
+def test_a_hubs_server_in_a_unit_of_its_own_sees_the_course_and_its_updates(machine: Booted) -> None:
+    machine.run("useradd", "-m", "-s", "/bin/bash", "dora")
+    for name in ("hub_config.py", "hub_asking.py"):
+        shutil.copy(Path(__file__).with_name(name), machine.share)
+    machine.run("mkdir", "-p", "/root/hub")
+    started = ("systemd-run", "-q", "--unit=hub", "--working-directory=/root/hub", OPT / "bin/python")
+    machine.run(*started, "-m", "jupyterhub", "-f", machine.share / "hub_config.py")
+
+    def asked(method: str, path: str, token: str = "the-office") -> Any:
+        """What the hub answers; nothing while it does not."""
+        return json.loads(machine.run(OPT / "bin/python", machine.share / "hub_asking.py", method, path, token))
+
+    machine.until(lambda: asked("GET", "hub/api/users/dora") is not None, "the hub is up", 60)
+    asked("POST", "hub/api/users/dora/server")
+    machine.until(
+        lambda: asked("GET", "hub/api/users/dora")["servers"].get("", {}).get("ready"), "the server is up", 60
+    )
+    unit = "jupyter-dora-singleuser"
+    shut = ("PrivateTmp", "PrivateDevices", "NoNewPrivileges")
+    assert [machine.fact(unit, name) for name in shut] == ["yes"] * 3 and machine.fact(unit, "ReadOnlyPaths") == "/"
+    token = asked("POST", "hub/api/users/dora/tokens")["token"]
+    where = "user/dora/api/contents/course/lab.txt"
+    assert asked("GET", where, token)["content"].startswith("ONE\ntwo\n")
+    push(machine, {"lab.txt": "ONE\nTWO\nthree\n"})
+    machine.until(lambda: asked("GET", where, token)["content"] == "ONE\nTWO\nthree\n", "the update is in the server")
+    listed = "/etc/synced-folders/members/course.members"
+    assert machine.run("stat", "-c", "%U:%G %a", listed) == "root:synced-folders 640\n"
+    assert "dora" in machine.run("cat", listed, user="synced-folders").split()
+    asked("DELETE", "hub/api/users/dora/server")
+    machine.until(lambda: not machine.is_active(unit), "the server has ended")
+    machine.until(lambda: reads(machine, "dora", "lab.txt") == "", "and with it the agent")
+    machine.run("systemctl", "stop", "hub")
 
 
 @pytest.mark.parametrize("unit", ["syncd-node", "syncd-broker", "syncd-agents", "syncd-agent@cleo"])
