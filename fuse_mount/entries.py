@@ -139,16 +139,16 @@ def rmdir(overlay: Overlay, folder: Folder, name: bytes) -> Folder:
     node = overlay.need(folder, name)
     if not isinstance(node, Folder):
         raise _fail(errno.ENOTDIR)
-    merged = overlay.lower_of(node) is not None
-    if merged and overlay.names(node):
-        raise _fail(errno.ENOTEMPTY)
     path = node.path()
+    merged, records = overlay.lower_of(node) is not None, overlay.layer.below(path)
+    if (merged or records) and overlay.names(node):
+        raise _fail(errno.ENOTEMPTY)  # of what shows in it the upper may have nothing: a folder moved here is a record
     if merged and node.upper:
         hide_lower(overlay, folder, name)
         overlay.upper.rmdir(path)
     elif node.upper:
         overlay.upper.rmdir(path)
-        if overlay.layer.below(path):
+        if records:
             overlay.log.append([("clear", os.fsdecode(path))])
     else:
         hide_lower(overlay, folder, name)

@@ -38,6 +38,7 @@ class Switch:
         self.changes: list[Change] = []
         now = overlay.layer
         self._layer = Layer(set(now.hidden), dict(now.redirects), dict(now.origins))
+        self._concealed: set[bytes] = set()
         self.touched: set[bytes] = set()
         self.stale = Stale()
 
@@ -76,8 +77,14 @@ class Switch:
             if folder in self._layer.hidden:
                 self.record(("show", os.fsdecode(folder)))
                 for child in self._old_names(folder) if folder != path else ():
-                    self.record(("hide-own", os.fsdecode(folder + b"/" + child)))
+                    if folder + b"/" + child not in self._layer.redirects:  # else another folder lies there already
+                        self.record(("hide-own", os.fsdecode(folder + b"/" + child)))
         return True
+
+    def conceal(self, path: bytes) -> None:
+        """Let nothing of the commit's show at a path, whatever else is revealed."""
+        self._concealed.add(path)
+        self.record(("hide-own", os.fsdecode(path)))
 
     def _old_names(self, folder: bytes) -> Iterator[bytes]:
         """What the whiteout of a folder has hidden in it."""
@@ -90,11 +97,21 @@ class Switch:
         """End a redirect: all that shows through it becomes the student's own, but for one path."""
         node = self.overlay.at(folder)
         if isinstance(node, Folder):
-            own_all(self.overlay, folder, given_up)
+            self._own_all(node, given_up)
         for path in self._layer.below(folder):
-            if path in self._layer.redirects or path in self._layer.hidden:
+            if path in self._layer.redirects or (path in self._layer.hidden and path not in self._concealed):
                 self.record(("show", os.fsdecode(path)))
         self.record(("hide-own", os.fsdecode(folder)))
+
+    def _own_all(self, folder: Folder, given_up: bytes) -> None:
+        """Copy up all that shows in a folder and is to go on to show."""
+        self.overlay.ensure_upper(folder)
+        for name in self.overlay.names(folder):
+            node, path = self.overlay.lookup(folder, name), folder.path_of(name)
+            if isinstance(node, Folder):
+                self._own_all(node, given_up)
+            elif node is not None and path != given_up and path not in self._layer.hidden:
+                own(self.overlay, path)
 
     # What the commit brings
 
@@ -138,10 +155,24 @@ class Switch:
         """The path, or the highest folder above it and below `start` that the commit brings with it."""
         new: str = path
         for folder in reversed(core.parents(path)):
-            if len(folder) <= len(start) or (self.old is not None and self.old.find(folder) is not None):
+            if len(folder) <= len(start) or self._was(folder):
                 break
             new = folder
         return new
+
+    def keep_moved(self, gone: Collection[RelPath]) -> None:
+        """Folders below those that the student moved stay, though the commit takes the last file from them."""
+        for folder, lower in sorted(self._layer.redirects.items()):
+            start = os.fsdecode(lower)
+            for path in gone:
+                if not path.startswith(start + "/"):
+                    continue
+                here = folder + os.fsencode(path[len(start) :])
+                while len(here := here.rpartition(b"/")[0]) > len(folder):
+                    node = self.overlay.at(here)
+                    if isinstance(node, Folder):
+                        self.overlay.ensure_upper(node)
+                        break
 
     def forget_vanished(self) -> None:
         """Drop redirects to folders, and whiteouts of entries, that the commit no longer has."""
@@ -150,13 +181,13 @@ class Switch:
             if index is None or not self.new.record(index).is_folder:
                 make_folder(self.overlay, folder, self.stale, self.new)
                 self.record(("show", os.fsdecode(folder)))
-                if self.new.find(RelPath(os.fsdecode(self._below(folder)))) is not None:
+                if self.new.find(RelPath(os.fsdecode(self.below(folder)))) is not None:
                     self.record(("hide-own", os.fsdecode(folder)))
         for path in sorted(self._layer.hidden):
-            if self.new.find(RelPath(os.fsdecode(self._below(path)))) is None:
+            if self.new.find(RelPath(os.fsdecode(self.below(path)))) is None:
                 self.record(("show", os.fsdecode(path)))
 
-    def _below(self, path: bytes) -> bytes:
+    def below(self, path: bytes) -> bytes:
         """Where in the lower tree a path of the view lies, whiteouts aside."""
         names = path.split(b"/")
         for end in range(len(names) - 1, 0, -1):
@@ -166,30 +197,40 @@ class Switch:
         return path
 
     def prune(self, gone: Iterable[RelPath]) -> None:
-        """Remove folders of the upper that are empty and were only there for files of a folder that is gone."""
-        done: set[str] = set()
-        for path in gone:
-            for folder in reversed(core.parents(path)):
-                index = self.new.find(folder)
-                if folder in done or (index is not None and self.new.record(index).is_folder):
-                    break
-                done.add(folder)
-                if self.old is None or self.old.find(folder) is None:
-                    break
-                if any(path in self._layer.redirects for path in self._layer.below(os.fsencode(folder))):
-                    break  # a folder that the student moved here has nothing in the upper to show for it
-                node = self.overlay.at(os.fsencode(folder))
-                if index is not None:
-                    self._remove_empty(os.fsencode(folder))  # a file takes the name: empty folders make room
-                try:
-                    self.overlay.upper.rmdir(os.fsencode(folder))
-                except FileNotFoundError:
-                    continue
-                except OSError:
-                    break
-                if isinstance(node, Folder):
-                    node.upper = False
-                self.touched.add(os.fsencode(folder))
+        """Remove folders in which nothing is left, and which the course had for files of a folder that is gone."""
+        folders = {folder for path in gone for folder in core.parents(path)}
+        for folder in sorted(folders, reverse=True):  # what is in a folder comes before it
+            at, index = os.fsencode(folder), self.new.find(folder)
+            if (index is not None and self.new.record(index).is_folder) or not self._was(folder):
+                continue
+            if self._shows_moved(at):
+                continue
+            node = self.overlay.at(at)
+            if index is not None:
+                self._remove_empty(at)  # a file takes the name: empty folders make room
+            try:
+                self.overlay.upper.rmdir(at)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                continue
+            if at in self._layer.redirects:
+                self.record(("clear", folder), ("show", folder))
+            if isinstance(node, Folder):
+                node.upper = False
+            self.touched.add(at)
+
+    def _shows_moved(self, folder: bytes) -> bool:
+        """Whether something shows in a folder because the student moved it: the upper need not have any of it."""
+        if any(path in self._layer.redirects for path in self._layer.below(folder)):
+            return True
+        lower = self._layer.redirects.get(folder)
+        index = None if lower is None else self.new.find(RelPath(os.fsdecode(lower)))
+        children = () if index is None else self.new.children(index)
+        return any(folder + b"/" + self.new.name(child) not in self._layer.hidden for child in children)
+
+    def _was(self, path: RelPath) -> bool:
+        return self.old is not None and self.old.find(path) is not None
 
     def _remove_empty(self, folder: bytes) -> None:
         """Remove the folders of the upper that are in a folder, if there is nothing but folders."""
@@ -218,19 +259,6 @@ def own(overlay: Overlay, path: bytes) -> None:
             node = overlay.at(path)
             assert isinstance(node, File)
             overlay.copy_up(node)
-
-
-def own_all(overlay: Overlay, path: bytes, but: bytes) -> None:
-    """Copy everything that shows in a folder up, but for one path."""
-    folder = overlay.at(path)
-    assert isinstance(folder, Folder)
-    overlay.ensure_upper(folder)
-    for name in overlay.names(folder):
-        node = overlay.lookup(folder, name)
-        if isinstance(node, Folder):
-            own_all(overlay, node.path(), but)
-        elif node is not None and folder.path_of(name) != but:
-            own(overlay, folder.path_of(name))
 
 
 def make_folder(overlay: Overlay, path: bytes, stale: Stale, new: Manifest) -> Folder:

@@ -155,7 +155,7 @@ class Updating:
         if pin and self.switch.pin(at):
             return
         if self.overlay.at(at) is None and self.to.manifest.find(path) is not None:
-            self.switch.record(("hide-own", path))
+            self.switch.conceal(at)
 
     # Doing
 
@@ -230,9 +230,8 @@ class Updating:
             if not self.switch.reveal(at):
                 self.out.refused.append(Take(path, None))
                 self._waits[path] = None
-        elif isinstance(self.overlay.at(at), File) and (self.old is None or self.old.entry(path) is None):
-            # It shows through a redirect, not by its own name.
-            self.switch.record(("hide-own", path))
+        elif isinstance(self.overlay.at(at), File) and self.switch.below(at) != at:
+            self.switch.record(("hide-own", path))  # what shows through a redirect does so whatever the commit has here
 
     def _write(self, step: Write, staged: bytes) -> None:
         at = os.fsencode(step.path)
@@ -310,6 +309,7 @@ class Updating:
         named = self._named()
         self.switch.follow(self.theirs, named | self._waits.keys())
         gone = [path for path, change in self.between.items() if change.now is None]
+        self.switch.keep_moved(gone)
         self.switch.forget_vanished()
         self.switch.prune([*gone, *(path for path in named if self.to.manifest.entry(path) is None)])
 

@@ -27,6 +27,7 @@ class Dice:
         self.opened, self.store, self.plain = opened, store, plain
         self.files: dict[str, bytes] = {}
         self.gone_over = 0
+        self.replaced: set[str] = set()
         plain.mkdir()
         self.view: BareView = opened()
         self.switch()
@@ -99,6 +100,7 @@ class Dice:
         manifest = snapshot.manifest
         bases = dict(self.view.waiting)
         result = {path: data for path, data in real_tree(self.plain).items()}
+        self.replaced.clear()
         steps: list[Step] = []
         for path in sorted(set(self.files) | set(new) | set(bases)):
             where = RelPath(path)
@@ -138,6 +140,7 @@ class Dice:
     def go_over(self, snapshot: Snapshot, new: dict[str, bytes]) -> bool:
         """Without a plan, if the version concerns nothing of the student's; whether it did."""
         result = dict(real_tree(self.plain))
+        self.replaced.clear()
         mine = self.view.observe()
         paths = {}
         for path in sorted(self.files.keys() | new.keys()):
@@ -155,6 +158,7 @@ class Dice:
         return True
 
     def put(self, result: dict[str, bytes | None], path: str, data: bytes | None) -> None:
+        self.replaced.add(path)
         if data is None:
             result.pop(path, None)
             return
@@ -178,7 +182,8 @@ class Dice:
             target = self.plain / path
             if data is None:
                 target.mkdir(exist_ok=True)
-            elif hard.get(path, None) != data:
+            elif path in self.replaced:
+                # Another file even if it has the same content: other names of the one before are no names of it.
                 target.unlink(missing_ok=True)
                 if data.startswith(b"-> "):
                     target.symlink_to(os.fsdecode(data[3:]))

@@ -1,0 +1,108 @@
+"""Folders of the course that the student moved, emptied and made again, while versions change what they are made of."""
+
+import errno
+
+import pytest
+from made_commits import BareView, Hands, Store
+
+from syncd.core.entry import RelPath
+from syncd.view import Take, Update, Wait
+
+
+def path(text: str) -> RelPath:
+    return RelPath(text)
+
+
+def _remove(hands: Hands, folder: str) -> None:
+    for name in hands.names(folder):
+        hands.remove(f"{folder}/{name}")
+    hands.rmdir(folder)
+
+
+def test_a_folder_that_holds_a_moved_one_is_not_empty(view: BareView, hands: Hands, store: Store) -> None:
+    view.apply(Update(store.commit({"lab/x": b"1", "a": b"1"}), []))
+    hands.mkdir("new")
+    hands.rename("lab", "new/lab")
+    with pytest.raises(OSError) as refused:
+        hands.rmdir("new")
+    assert refused.value.errno == errno.ENOTEMPTY
+    assert hands.tree() == {"a": b"1", "new": None, "new/lab": None, "new/lab/x": b"1"}
+
+
+def test_all_folders_left_empty_by_the_course_go(view: BareView, hands: Hands, store: Store) -> None:
+    files = {f"lab/{name}": b"1" for name in ("x", "a/x", "b/x", "b/c/x")}
+    view.apply(Update(store.commit({**files, "a": b"1"}), []))
+    for name in files:
+        hands.remove(name)
+    view.observe()
+    view.apply(Update(store.commit({"a": b"1"}), []))
+    assert hands.tree() == {"a": b"1"}
+
+
+def test_a_moved_folder_that_was_emptied_goes_with_the_course_s_folder_of_its_name(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    view.apply(Update(store.commit({"lab/x": b"1", "work/x": b"1", "a": b"1"}), []))
+    _remove(hands, "lab")
+    hands.rename("work", "lab")
+    hands.remove("lab/x")
+    view.observe()
+    view.apply(Update(store.commit({"work/x": b"1", "a": b"1"}), []))
+    assert hands.tree() == {"a": b"1"}
+    assert set(view.observe()) == {"work/x"}
+
+
+@pytest.mark.parametrize("added", [{}, {"lab/new": b"n"}])
+def test_what_is_given_up_in_a_moved_folder_does_not_come_back_through_it(
+    view: BareView, hands: Hands, store: Store, added: dict[str, bytes]
+) -> None:
+    first = {"lab/x": b"1", "work/x": b"2", "work/y": b"2"}
+    view.apply(Update(store.commit(first), []))
+    _remove(hands, "lab")
+    hands.rename("work", "lab")
+    hands.write("lab/x", b"mine")
+    stamp = view.observe()[path("lab/x")].stamp
+    steps = [Take(path("lab/x"), stamp), *(Take(path(name), None) for name in added)]
+    view.apply(Update(store.commit({"work/x": b"2", "work/y": b"2", **added}), steps))
+    assert hands.tree() == {"lab": None, "lab/y": b"2", **added}
+
+
+def test_a_folder_moved_to_a_name_in_a_hidden_one_stays_when_the_course_adds_there(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    first = {"lab/part/x": b"1", "other/y": b"2"}
+    view.apply(Update(store.commit(first), []))
+    hands.rename("lab", "kept")
+    hands.mkdir("lab")
+    hands.rename("other", "lab/part")
+    view.observe()
+    view.apply(Update(store.commit({**first, "lab/new": b"n"}), []))
+    assert hands.tree() == {
+        **{"kept": None, "kept/part": None, "kept/part/x": b"1"},
+        **{"lab": None, "lab/new": b"n", "lab/part": None, "lab/part/y": b"2"},
+    }
+
+
+def test_what_waits_in_a_moved_folder_shows_nothing_when_another_file_is_added_there(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    first = {"lab/x": b"1", "work/y": b"2"}
+    view.apply(Update(store.commit(first), []))
+    _remove(hands, "lab")
+    hands.rename("work", "lab")
+    view.observe()
+    view.apply(Update(store.commit({**first, "lab/new": b"n", "lab/old": b"o"}), [Wait(path("lab/old"), None)]))
+    assert hands.tree() == {"lab": None, "lab/y": b"2", "lab/new": b"n"}
+    assert view.waiting == {"lab/old": None}
+
+
+def test_a_folder_that_shows_nothing_stays_in_a_moved_one(view: BareView, hands: Hands, store: Store) -> None:
+    first, second = {"lab/x": b"1"}, {"lab/x": b"1", "lab/deep/y": b"1"}
+    view.apply(Update(store.commit(first), []))
+    view.apply(Update(store.commit(second), [Wait(path("lab/deep/y"), None)]))
+    hands.rename("lab", "mine")
+    before = hands.tree()
+    assert before == {"mine": None, "mine/x": b"1", "mine/deep": None}
+    view.observe()
+    view.apply(Update(store.commit(first), []))
+    assert hands.tree() == before
