@@ -3,8 +3,8 @@
 The agents' parent writes; a page is sealed, so that nobody else can.  Agents answer in a page of their own, by how far
 each of their courses has come.  Both hold words of 64 bits that are stored whole, which struct does not promise.
 
-A page has the version's number, then two places for what is said of it, of which each version takes the other one:
-whoever reads one has until the next but one to do so.
+A page has the version's number, then two places for what is said of it, of which each version takes the other one: as
+long as the number is the same, nobody writes to its place.
 """
 
 import contextlib
@@ -82,11 +82,13 @@ class News:
         return self._words[0]
 
     def read(self) -> Posted | None:
-        """The newest; None if there is none yet, or it has become old meanwhile."""
-        version = self.version
-        at = mmap.PAGESIZE + version % 2 * _ROOM
-        line = self._map[at + 8 : at + 8 + min(self._words[at // 8], _ROOM - 8)]
-        return _posted(version, line) if version and self.version <= version + 1 else None
+        """The newest; None if there is none yet."""
+        while version := self.version:
+            at = mmap.PAGESIZE + version % 2 * _ROOM
+            line = self._map[at + 8 : at + 8 + min(self._words[at // 8], _ROOM - 8)]
+            if self.version == version:
+                return _posted(version, line)
+        return None
 
     def settle(self, posted: Posted, by_itself: bool) -> None:
         """The view shows this version; `by_itself`: because somebody looked, and the agent need not know."""

@@ -45,6 +45,26 @@ def test_each_version_takes_the_place_of_the_one_before() -> None:
         assert posted is not None and (posted.version, posted.since) == (number, f"{number:040x}")
 
 
+def test_a_reader_that_is_overtaken_reads_no_mixture_of_two_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page()
+    news = News(page.fd, Answers(), 0)
+    real, held_up = News.version, iter([True])
+
+    def version(self: News) -> int:
+        found: int = real.__get__(self)
+        if next(held_up, False):
+            page.post(line(since=f"{2:040x}"))
+            half = line(since=f"{3:040x}")[:40].replace(b"a", b"c")
+            page._map[at + 8 : at + 8 + len(half)] = half  # the third is being written
+        return found
+
+    page.post(line(since=f"{1:040x}"))
+    at = news._map.find(line()[:20]) - 8
+    monkeypatch.setattr(News, "version", property(version))
+    posted = news.read()
+    assert posted is not None and (posted.version, posted.since, posted.commit) == (2, f"{2:040x}", COMMIT)
+
+
 def test_changes_that_are_too_long_to_tell_are_left_out_and_the_version_is_posted_all_the_same() -> None:
     page = Page()
     posted = page.post(line(since="b" * 40, paths={"x" * 4_000 + str(number): "~" for number in range(100)}))
