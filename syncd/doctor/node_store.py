@@ -114,7 +114,7 @@ def _unsound(at: NodeHere, name: str, path: Path) -> str | None:
             mirror = Mirror(path)
             for branch in branches:
                 if (tip := mirror.tip(branch)) is not None:
-                    mirror.tree(mirror.commit(tip)[0])
+                    mirror.tree(mirror.commit(tip).tree)
     except SyncError as error:
         return str(error)
     return None

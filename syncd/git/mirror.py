@@ -1,6 +1,7 @@
 """A bare repository on this machine, read object by object: trees as git stores them, nothing checked out."""
 
 import hashlib
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from syncd.core.entry import CommitId
 from syncd.git.failure import Damaged
 
 _COMMIT, _TREE, _BLOB = 1, 2, 3
+_ID = re.compile(b"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,16 @@ class RawEntry:
     mode: int
     name: bytes
     id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawCommit:
+    """What a commit says; `time` in seconds since the epoch."""
+
+    tree: bytes
+    time: int
+    parents: tuple[CommitId, ...]
+    message: str
 
 
 class Mirror:
@@ -57,18 +69,24 @@ class Mirror:
         aside.write_text(f"{tip}\n")
         aside.replace(ends)
 
-    def commit(self, commit: CommitId) -> tuple[bytes, int]:
-        """A commit's tree id, and its time in seconds since the epoch."""
-        found = self._read(bytes.fromhex(commit), _COMMIT)
-        tree, seconds = b"", 0
-        for line in found.split(b"\n\n", 1)[0].split(b"\n"):
+    def holds(self, commit: CommitId) -> bool:
+        """Whether it is here, and not only the name of what came before a shallow mirror's end."""
+        return commit in self._repository
+
+    def commit(self, commit: CommitId) -> RawCommit:
+        """A commit, read leniently."""
+        head, _, message = self._read(bytes.fromhex(commit), _COMMIT).partition(b"\n\n")
+        tree, seconds, parents = b"", 0, []
+        for line in head.split(b"\n"):
             word, _, rest = line.partition(b" ")
             if word == b"tree" and not tree:
                 tree = bytes.fromhex(rest.decode("ascii"))
+            elif word == b"parent" and _ID.fullmatch(rest):
+                parents.append(CommitId(rest.decode("ascii")))
             elif word == b"committer":
                 stamp = rest.rpartition(b">")[2].split()
                 seconds = int(stamp[0]) if stamp and stamp[0].isdigit() else 0
-        return tree, seconds
+        return RawCommit(tree, seconds, tuple(parents), message.decode("utf-8", "replace"))
 
     def tree(self, tree: bytes) -> list[RawEntry]:
         """The entries of a tree object, in its order, hostile ones included."""

@@ -25,6 +25,7 @@ from syncd.node.config import Course, read_secret
 from syncd.node.pace import wait_s
 from syncd.node.prepare import prepare
 from syncd.node.store import Kept, Store
+from syncd.node.versions_seen import said
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -135,6 +136,7 @@ class CourseKeeper:
             "fetches": self._fetches,
             "files": self._files,
             "left_out": [f"{one.path} {one.why}" for one in self.kept.left_out] if self.kept else [],
+            "recent": said(self.kept.seen) if self.kept else [],
         }
 
     async def _start(self) -> None:
@@ -226,7 +228,7 @@ class CourseKeeper:
             return None, 0
         kept = replace(self.kept, rules=-1) if self._damaged and self.kept else self.kept  # nothing is taken over
         self._damaged = False
-        self._committed_at = float(mirror.commit(tip)[1])
+        self._committed_at = float(mirror.commit(tip).time)
         return prepare(self._store, self.course.name, mirror, tip, kept, self._executor, self._progress)
 
     def _progress(self, done: int, total: int) -> None:

@@ -12,6 +12,7 @@ from syncd.manifest import Manifest, write_manifest
 from syncd.node.fill import fill, show
 from syncd.node.shown import Previous, drop_bad_links, next_time, shown, sizes
 from syncd.node.store import Kept, Store
+from syncd.node.versions_seen import with_new
 
 _log = logging.getLogger(__name__)
 
@@ -45,10 +46,10 @@ def _prepared(
 ) -> tuple[Kept, int]:
     began = time.perf_counter()
     before = Manifest(previous.ready.manifest) if previous else None
-    tree, seconds = mirror.commit(commit)
-    time_ns = next_time(seconds, time.time_ns(), before)
+    told = mirror.commit(commit)
+    time_ns = next_time(told.time, time.time_ns(), before)
     reused = Previous(before, previous.left_out) if previous and before and previous.reusable else None
-    found = shown(tree, mirror.tree, time_ns, reused)
+    found = shown(told.tree, mirror.tree, time_ns, reused)
     walked = time.perf_counter()
     aside = store.incoming / course  # one course, one folder: two may bring the same blob at once
     aside.mkdir(exist_ok=True)
@@ -60,7 +61,8 @@ def _prepared(
     filled = time.perf_counter()
     write_manifest(store.manifest(course, commit), commit, found.top, time_ns)
     listed = time.perf_counter()
-    kept = store.publish(course, commit, time.time(), found.left_out)
+    seen = with_new(previous.seen if previous else (), mirror, commit)
+    kept = store.publish(course, commit, time.time(), found.left_out, seen)
     _log.info(
         "%s: %s ready, %d files, %d new; tree %.1f ms, blobs %.1f ms, manifest %.1f ms, ready %.1f ms",
         *(course, commit, found.files, len(known), *_ms(began, walked, filled, listed, time.perf_counter())),

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,11 +14,13 @@ from syncd.core.entry import BlobId, CommitId
 from syncd.core.errors import NeedsUser, Stop
 from syncd.git.mirror import sweep
 from syncd.manifest import Manifest
+from syncd.node import versions_seen
 from syncd.node.client import Ready, doors_beside
 from syncd.node.durable import write_durably
 from syncd.node.fill import id_of
 from syncd.node.gate import Gate
 from syncd.node.shown import RULES, LeftOut
+from syncd.node.versions_seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Kept:
     ready: Ready
     left_out: tuple[LeftOut, ...]
     rules: int
+    seen: tuple[Seen, ...] = ()
+    """The last versions that came, newest first."""
 
     @property
     def reusable(self) -> bool:
@@ -134,13 +138,16 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def publish(self, course: str, commit: CommitId, ready_at: float, left_out: list[LeftOut]) -> Kept:
+    def publish(
+        self, course: str, commit: CommitId, ready_at: float, left_out: list[LeftOut], seen: Sequence[Seen] = ()
+    ) -> Kept:
         """Make a commit the ready one, atomically and durably; its blobs and manifest are so already."""
         said = {
             "commit": commit,
             "ready_at": ready_at,
             "rules": RULES,
             "left_out": [[one.path, one.why] for one in left_out],
+            "seen": versions_seen.said(seen),
         }
         write_durably(self._course(course) / "ready.json", json.dumps(said).encode())
         return self._kept(course, said)
@@ -199,7 +206,8 @@ class Store:
     def _kept(self, course: str, said: dict[str, Any]) -> Kept:
         commit = CommitId(str(said["commit"]))
         ready = Ready(commit, self.manifest(course, commit), self.course_blobs(course).root, float(said["ready_at"]))
-        return Kept(ready, tuple(LeftOut(path, why) for path, why in said["left_out"]), int(said["rules"]))
+        left_out = tuple(LeftOut(path, why) for path, why in said["left_out"])
+        return Kept(ready, left_out, int(said["rules"]), versions_seen.read(said.get("seen")))
 
     def _course(self, course: str) -> Path:
         return self.root / "courses" / course

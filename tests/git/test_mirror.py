@@ -22,7 +22,7 @@ async def history(server: GitServer, repository: Path, length: int) -> list[Comm
 
 def contents(mirror: Path, tip: CommitId) -> dict[bytes, bytes]:
     opened = Mirror(mirror)
-    return {entry.name: opened.blob(entry.id) for entry in opened.tree(opened.commit(tip)[0])}
+    return {entry.name: opened.blob(entry.id) for entry in opened.tree(opened.commit(tip).tree)}
 
 
 async def test_shallow_mirror_fetches_each_push_in_one_request(
