@@ -6,10 +6,10 @@ from importlib.metadata import version
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.cleaned import path_of
 from hub_plugin.hub_service import Context, context_key, draw, message, open_to_anybody, visitor_key
 from hub_plugin.login import NotAllowed
 from hub_plugin.node_facts import node_facts
-from hub_plugin.reports import path_of
 
 _SHOWN = 50
 

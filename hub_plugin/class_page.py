@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 from hub_plugin import words
+from hub_plugin.class_cards import row_order
+from hub_plugin.cleaned import Names
 from hub_plugin.courses import Course
 from hub_plugin.links import target_of
 from hub_plugin.live import Layout, Piece, layout
 from hub_plugin.mine import folder_of
-from hub_plugin.overview import row_order
-from hub_plugin.reports import Names
 from hub_plugin.shown import CourseCard, Overview, Status, Tone, VersionCount, ViewRow, key
 
 Account = Callable[[str], str]
@@ -58,7 +58,7 @@ def class_layout(shown: Overview, course: Course, account: Account) -> Layout:
         headline="",
         notices=shown.notices,
         folders=(published,) if published else (),
-        no_folders=words.PUBLISHED_ELSEWHERE,
+        no_folders="",
         courses=(found,) if found else (),
         no_courses=words.UNFOLLOWED_YET,
     )
@@ -70,6 +70,9 @@ def class_layout(shown: Overview, course: Course, account: Account) -> Layout:
     cut = layout(from_here)
     headline = cut.pieces["headline"]
     pieces = {**cut.pieces, "headline": replace(headline, value=said)}
+    if not published:
+        recent = found[0].recent if found else ()
+        pieces["no-folders"] = Piece("elsewhere.html", recent)
     pieces["roster-line"] = Piece("line.html", _roster_line(shown, course, account, found is not None))
     return Layout(pieces, {**cut.lists, "roster": ("roster-line",)})
 

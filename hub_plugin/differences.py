@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from hub_plugin import words
-from hub_plugin.reports import line_of
+from hub_plugin.cleaned import line_of
 
 _AROUND = 3
 """So many lines that are the same are shown around those that are not."""

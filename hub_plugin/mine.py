@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hub_plugin import words
+from hub_plugin.cleaned import Names, remote_without_secrets
 from hub_plugin.courses import Course, repository_of
 from hub_plugin.live import Layout, Piece
-from hub_plugin.reports import Names, remote_without_secrets
-from hub_plugin.shown import FolderCard, Overview, Publish, Status, Tone, ViewRow, key
+from hub_plugin.shown import CourseCard, FolderCard, Overview, Publish, Status, Tone, ViewRow, key
 
 _NEW_SHOWN = 5
 
@@ -77,9 +77,15 @@ def rows_of(shown: Overview, course: Course) -> tuple[ViewRow, ...]:
     return next((rows for card, rows in shown.courses if card.key == wanted), ())
 
 
+def card_of(shown: Overview, course: Course) -> CourseCard | None:
+    """A course as the node has it."""
+    wanted = key("course", course.name)
+    return next((card for card, _ in shown.courses if card.key == wanted), None)
+
+
 def _mine(shown: Overview, account: str, course: Course, teaches: bool, seen: float | None) -> MyCourse:
     row = next((row for row in rows_of(shown, course) if row.user == account), None)
-    published = folder_of(shown, course)
+    card = card_of(shown, course)
     return MyCourse(
         name=course.name,
         title=course.title,
@@ -89,7 +95,7 @@ def _mine(shown: Overview, account: str, course: Course, teaches: bool, seen: fl
         waiting=row.waiting if row else Names(),
         notes=row.notes if row else Names(),
         updated_at=row.updated_at if row else None,
-        fresh=_fresh(published.recent if published else (), seen),
+        fresh=_fresh(card.recent if card else (), seen),
         teaches=teaches,
         here=row is not None,
         paused=row is not None and row.paused,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub_plugin import words
-from hub_plugin.reports import path_of
+from hub_plugin.cleaned import path_of
 
 _MOST_ERRORS = 50
 

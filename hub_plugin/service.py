@@ -13,9 +13,9 @@ from contextlib import suppress
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.cleaned import remote_without_secrets
 from hub_plugin.live import Board
 from hub_plugin.pages import Pages, Patches
-from hub_plugin.reports import remote_without_secrets
 from hub_plugin.sources import Source
 from hub_plugin.watch import Watcher
 

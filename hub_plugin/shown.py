@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hub_plugin import words
+from hub_plugin.cleaned import Names
 from hub_plugin.reports import Course as AddedCourse
-from hub_plugin.reports import Names
 
 
 class Tone(Enum):
@@ -107,6 +107,8 @@ class CourseCard:
     tallies: tuple[str, ...]
     left_out: Names
     students: int
+    recent: tuple[Publish, ...] = ()
+    """The versions that students got last, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +145,19 @@ class Overview:
     """The hub's groups of the courses, each with its users; None if the hub has not said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A commit's place in one folder's history."""
-
-    folder: str
-    number: int
-
-
-Places = Mapping[str, Place]
-"""The places of commits by their ids."""
-
-
 def key(kind: str, *names: str) -> str:
     """An id for HTML, the same for the same names, whatever stands in them."""
     joined = "\0".join(names).encode("utf-8", "replace")
     return f"{kind}-{hashlib.sha256(joined).hexdigest()[:16]}"
+
+
+def status_of(said: str, tone: Tone, sentence: str) -> Status:
+    """A status with its sentence, less what that only says again."""
+    again = said.removesuffix(" ...")
+    rest = sentence[len(again) :] if sentence.casefold().startswith(again.casefold()) else f" {sentence}"
+    return Status(said, tone, rest[1:].strip() if rest[:1] in (".", ":", ";", " ") else sentence)
+
+
+def spelled(state: str) -> str:
+    """A state that has no words of its own."""
+    return state.replace("_", " ").capitalize()

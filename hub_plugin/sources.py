@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from hub_plugin import words
-from hub_plugin.reports import path_of
+from hub_plugin.cleaned import path_of
 from hub_plugin.shown import Look
 from syncd.core.errors import NeedsUser, TryAgain
 

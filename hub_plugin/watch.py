@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from hub_plugin.live import Board, layout
-from hub_plugin.overview import overview, places_in
+from hub_plugin.numbering import Places, places_in
+from hub_plugin.overview import overview
 from hub_plugin.rosters import Groups
-from hub_plugin.shown import Look, Overview, Places
+from hub_plugin.shown import Look, Overview
 from hub_plugin.sources import Looked
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Watcher:
         began = time.monotonic()
         self._shown_of = {source: source.last for source in self._sources()}
         publisher, node = _seen(self._publisher), _seen(self._node)
-        self._places = places_in(publisher, self._places)
+        self._places = places_in(publisher, node, self._places)
         groups = self._groups.known if self._groups else None
         self.shown = replace(overview(publisher, node, self._places), groups=groups)
         if not self.board.show(layout(self.shown)):

@@ -202,6 +202,14 @@ class History(Objects):
         walker = self._repo.walk(commit, pygit2.enums.SortMode.TIME | pygit2.enums.SortMode.TOPOLOGICAL)
         return [self.look_up(CommitId(str(found.id))) for found, _ in zip(walker, range(limit), strict=False)]
 
+    def count(self, commit: CommitId, known: tuple[CommitId, int] | None = None) -> int:
+        """How many commits a history has in all, up to this one; quickly, given the number of one before it."""
+        if known is not None and self.has(known[0]):
+            ahead, behind = self._repo.ahead_behind(commit, known[0])
+            if not behind:
+                return known[1] + int(ahead)
+        return sum(1 for _ in self._repo.walk(commit, pygit2.enums.SortMode.NONE))
+
     def merge_base(self, one: CommitId, other: CommitId) -> CommitId | None:
         """The last commit that both have; None if the histories have nothing in common."""
         found = self._repo.merge_base(one, other)

@@ -72,6 +72,9 @@ class Conversation:
         self._here, self._local, self._remote = here, local, remote
         self.pace = pace
         self._counted: dict[CommitId, int] = {}
+        """How many files each of the last commits changed."""
+        self._newest: tuple[CommitId, int] | None = None
+        """The newest commit, and the how manieth it is."""
 
     def ask(self) -> Shown:
         """What the remote shows now."""
@@ -135,7 +138,10 @@ class Conversation:
         history = self._here.history
         head = self._here.head
         recent = []
-        for commit in history.log(head, _RECENT):
+        if head is not None:
+            self._newest = head, history.count(head, self._newest)
+        last = self._newest[1] if self._newest else 0
+        for at, commit in enumerate(history.log(head, _RECENT)):
             if commit.id not in self._counted:
                 before = commit.parents[0] if commit.parents else None
                 # One by one: a first commit of 100,000 files as a whole would stay in the process' memory.
@@ -148,6 +154,7 @@ class Conversation:
                     "time": commit.time,
                     "message": commit.message.strip(),
                     "files": self._counted[commit.id],
+                    "number": last - at,
                 }
             )
         for old in self._counted.keys() - {each["commit"] for each in recent}:

@@ -25,7 +25,13 @@ def folder(**said: Any) -> dict[str, Any]:
         "remote_commit": commit(37),
         "waiting": [],
         "recent": [
-            {"commit": commit(n), "time": time.time() - 60 * (38 - n), "message": f"Update lab {n}", "files": 2}
+            {
+                "commit": commit(n),
+                "time": time.time() - 60 * (38 - n),
+                "message": f"Update lab {n}",
+                "files": 2,
+                "number": n,
+            }
             for n in range(37, 0, -1)
         ],
     } | said

@@ -73,7 +73,10 @@ async def test_the_page_follows_its_sources_without_loading_again(
     publisher.said = {"folders": [folder(state="pushing", waiting=["lab38.ipynb", "data.csv"])]}
     await by_hand(lambda: until(browser, shows("Publishing 2 files ...")))
 
-    recent = [{"commit": commit(38), "time": 2e9, "message": "Add lab 38", "files": 1}, *folder()["recent"]]
+    recent = [
+        {"commit": commit(38), "time": 2e9, "message": "Add lab 38", "files": 1, "number": 38},
+        *folder()["recent"],
+    ]
     publisher.said = {"folders": [folder(commit=commit(38), remote_commit=commit(38), recent=recent)]}
     await by_hand(lambda: until(browser, shows("v38 is on its way.")))
     node.said["courses"] = [course(commit=commit(38))]

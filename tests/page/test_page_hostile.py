@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standins import course, folder, view
 
+from hub_plugin.cleaned import remote_without_secrets
 from hub_plugin.live import Board, layout
 from hub_plugin.overview import overview
 from hub_plugin.pages import Pages
-from hub_plugin.reports import remote_without_secrets
 from hub_plugin.shown import Look
 
 PAGES = Pages()

@@ -6,7 +6,9 @@ import pytest
 from standins import commit, course, folder, view
 
 from hub_plugin import words
-from hub_plugin.overview import folder_status, overview, places_in
+from hub_plugin.folder_cards import folder_status
+from hub_plugin.numbering import places_in
+from hub_plugin.overview import overview
 from hub_plugin.shown import Look, Notice, Overview, Status, Tone, key
 
 
@@ -127,21 +129,47 @@ def test_recent_commits_are_newest_first_in_either_order_of_the_document() -> No
     assert (one[0].version, one[0].message, one[0].about) == ("v37", "Update lab 37", "2 files, 0000000")
 
 
-def cut_off(last: int) -> Look:
-    """What a publisher says that lists its last three commits only."""
-    recent = [{"commit": commit(n), "time": n, "message": "", "files": 1} for n in range(last, last - 3, -1)]
+def listed(*numbers: int) -> Look:
+    """What a publisher says that lists these commits as its last ones."""
+    recent = [{"commit": commit(n), "time": n, "message": "", "files": 1, "number": n} for n in numbers[::-1]]
     return Look({"folders": [folder(recent=recent)]}, 1.0)
 
 
-def test_versions_count_on_where_the_publisher_cuts_its_list_off() -> None:
-    known = places_in(cut_off(10), {})
-    assert [known[commit(n)].number for n in (8, 9, 10)] == [1, 2, 3]
-    known = places_in(cut_off(12), known)
-    assert [known[commit(n)].number for n in (8, 9, 10, 11, 12)] == [1, 2, 3, 4, 5]
+def test_versions_that_the_publisher_lists_no_more_keep_their_numbers() -> None:
+    known = places_in(listed(8, 9, 10), None, {})
+    known = places_in(listed(10, 11, 12), None, known)
     node = Look({"courses": [course(commit=commit(12))], "views": [view("ada", commit=commit(8))]}, 1.0)
-    shown = overview(cut_off(12), node, known)
-    assert [publish.version for publish in shown.folders[0].recent] == ["v5", "v4", "v3"]
+    shown = overview(listed(10, 11, 12), node, known)
+    assert [publish.version for publish in shown.folders[0].recent] == ["v12", "v11", "v10"]
     assert shown.courses[0][1][0].status.words == "4 versions behind"
+
+
+def came(*numbers: int, first: int = 0) -> Look:
+    """What a node says that saw these commits come, and counts them on from `first`."""
+    recent = [
+        {"commit": commit(n), "time": n, "message": f"Save {n}", "number": first + at}
+        for at, n in enumerate(numbers, 1)
+    ]
+    newest = commit(numbers[-1])
+    return Look({"courses": [course(commit=newest, recent=recent[::-1])], "views": [view("ada", commit=newest)]}, 1.0)
+
+
+def test_without_a_publisher_versions_are_called_as_the_node_counts_them() -> None:
+    ((card, (row,)),) = overview(None, came(7, 8, 9)).courses
+    assert (card.newest, row.version) == ("Newest for students: v3", "v3")
+    assert [(one.version, one.message) for one in card.recent] == [("v3", "Save 9"), ("v2", "Save 8"), ("v1", "Save 7")]
+    ((behind, _),) = overview(None, came(7, 8, 9), places_in(None, came(7, 8), {})).courses
+    assert behind.newest == "Newest for students: " + commit(9)[:7]  # these places know of two only
+
+
+def test_where_both_count_the_publishers_numbers_are_taken() -> None:
+    # The node saw 6 to 10 come and calls them v101 to v105; the publisher lists 8 to 10 only.
+    known = places_in(listed(8, 9, 10), came(6, 7, 8, 9, 10, first=100), {})
+    assert {n: known[commit(n)].number for n in range(6, 11)} == {n: n for n in range(6, 11)}
+    # A node that began to follow yesterday, and one version of before it began.
+    known = places_in(listed(40, 41), came(39, 40), {})
+    assert {n: known[commit(n)].number for n in (39, 40, 41)} == {39: 39, 40: 40, 41: 41}
+    assert {place.line for place in known.values()} == {key("folder", "f1", "/home/ann/ds8")}
 
 
 def test_files_of_commits_that_the_remote_does_not_show_are_counted_as_being_published() -> None:

@@ -80,6 +80,7 @@ async def test_nothing_is_asked_or_written_while_nothing_happens(
         status = await publisher.up_to_date()
         assert server.counts == asked and course.files().keys() == {"a", "b", "c"}
         assert [each["message"] for each in status["recent"]] == ["Add c", "Add b", "Add a"]
+        assert [each["number"] for each in status["recent"]] == [3, 2, 1]
 
 
 async def test_a_request_that_waits_for_the_disk_keeps_no_other_waiting(
