@@ -9,8 +9,9 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.allowed import addable
+from hub_plugin.answers import draw
+from hub_plugin.context import admit, context_key, visitor_key
 from hub_plugin.courses import Course, repository_of
-from hub_plugin.hub_service import admit, context_key, draw, visitor_key
 from hub_plugin.links import Opening, UnknownRepository
 from hub_plugin.reports import courses as courses_of
 from syncd.core.errors import TryAgain

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.answers import draw, message
 from hub_plugin.cleaned import path_of
-from hub_plugin.hub_service import Context, context_key, draw, message, open_to_anybody, visitor_key
+from hub_plugin.context import Context, context_key, open_to_anybody, visitor_key
 from hub_plugin.login import NotAllowed
 from hub_plugin.node_facts import node_facts
 

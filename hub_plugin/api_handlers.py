@@ -12,8 +12,8 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.class_page import class_of
+from hub_plugin.context import Context, admit, context_key, open_to_anybody, token_of, visitor_key
 from hub_plugin.courses import Course, Role, my_courses, role_in
-from hub_plugin.hub_service import Context, admit, context_key, open_to_anybody, token_of, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import rows_of
 from hub_plugin.openapi import document

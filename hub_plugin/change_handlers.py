@@ -8,10 +8,11 @@ from typing import Any
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.answers import draw
 from hub_plugin.cleaned import path_of
+from hub_plugin.context import admit, context_key, visitor_key
 from hub_plugin.courses import Course, Role
 from hub_plugin.differences import Part, compare
-from hub_plugin.hub_service import admit, context_key, draw, visitor_key
 from hub_plugin.links import clean_path
 from syncd.core.errors import NeedsUser
 

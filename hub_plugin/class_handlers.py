@@ -2,12 +2,14 @@
 
 from aiohttp import web
 
+from hub_plugin.answers import draw
 from hub_plugin.class_page import class_layout, links_to
+from hub_plugin.context import Context, context_key, visitor_key
 from hub_plugin.courses import Course, Role
-from hub_plugin.hub_service import Context, context_key, draw, stream, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.mine import folder_of
 from hub_plugin.shelf import Cut
+from hub_plugin.streams import stream
 
 
 def add_routes(app: web.Application, prefix: str) -> None:

@@ -15,10 +15,11 @@ from traitlets.config import Config, LoggingConfigurable
 from traitlets.config.loader import LazyConfigValue
 
 from hub_plugin import words
-from hub_plugin.agents import LocalAgents, ParentAgents
+from hub_plugin.agents import LocalAgents
 from hub_plugin.allowed import check_patterns
 from hub_plugin.courses import Course, read_courses
 from hub_plugin.hooks import Hook, after_stop, before_start, is_ours
+from hub_plugin.parent_agents import ParentAgents
 from hub_plugin.redirects import git_pull_hook
 from hub_plugin.settings import VARIABLE, AgentSettings, Settings
 from syncd.core.errors import NeedsUser

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from hub_plugin import words
 from hub_plugin.adding import Open, add_and_open
+from hub_plugin.context import context_key, open_to_anybody, visitor_key
 from hub_plugin.courses import Course, Role, role_in
-from hub_plugin.hub_service import context_key, open_to_anybody, visitor_key
 from hub_plugin.links import Opening, UnknownRepository, git_pull, interact, interact_file, open_course
 from hub_plugin.login import NotAllowed
 
@@ -25,7 +25,7 @@ def add_routes(app: web.Application, prefix: str, base_url: str) -> None:
 
 @open_to_anybody
 async def _to_interact(request: web.Request) -> web.StreamResponse:
-    raise web.HTTPFound(f"{request.app[context_key].prefix}interact?{request.query_string}")
+    raise web.HTTPFound(f"{request.app[context_key].prefix}interact?{request.rel_url.raw_query_string}")
 
 
 async def _open(request: web.Request) -> web.StreamResponse:

@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.answers import draw, message
+from hub_plugin.context import Context, admit, context_key, visitor_key
 from hub_plugin.courses import Course, Role, Visitor, my_courses, role_in
-from hub_plugin.hub_service import Context, admit, context_key, draw, message, stream, visitor_key
 from hub_plugin.links import clean_path
 from hub_plugin.live import Layout
 from hub_plugin.mine import my_layout
 from hub_plugin.shelf import Cut
 from hub_plugin.shown import Overview
+from hub_plugin.streams import stream
 from syncd.core.errors import NeedsUser
 
 

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.answers import draw, message
 from hub_plugin.cleaned import Names, path_of
+from hub_plugin.context import Context, admit, context_key, visitor_key
 from hub_plugin.courses import Course, Role
-from hub_plugin.hub_service import Context, admit, context_key, draw, message, visitor_key
 from hub_plugin.mine import folder_of
 from hub_plugin.releases import Releases, releases
 from hub_plugin.shown import FolderCard

@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from hub_plugin import words
+from hub_plugin.context import admit, context_key, open_to_anybody, token_of
 from hub_plugin.courses import Role, role_in
-from hub_plugin.hub_service import admit, context_key, open_to_anybody, token_of
 from syncd.core.errors import NeedsUser
 
 _LARGEST_VIEW, _LARGEST_NODE = 64 << 10, 16 << 20

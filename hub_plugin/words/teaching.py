@@ -17,7 +17,9 @@ LINK_LTI13 = _("LTI 1.3 target link")
 LINK_TEXT = _("Open in JupyterHub")
 NOT_OPENED = _("Not yet opened")
 ROSTER_UNKNOWN = _("The hub can't say just now who is in this course.")
-PUBLISHED_ELSEWHERE = _("This course is published from another machine; what is published there arrives here by itself.")
+PUBLISHED_ELSEWHERE = _(
+    "This course is published from another machine; what is published there arrives here by itself."
+)
 UNFOLLOWED_YET = _("This hub's node does not follow the course yet; ask whoever runs the hub to add it to the node.")
 
 

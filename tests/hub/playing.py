@@ -84,7 +84,9 @@ async def played(folder: Path, events: Events | None = None, port: int | None = 
     hub.router.add_get("/hub/api/groups", listed)
     hub.router.add_post("/hub/api/oauth2/token", token)
     async with TestServer(hub) as api:
-        course = Course("ds8", "https://x/o/r", groups=("course-ds8",), staff_groups=("course-ds8-staff",))
+        course = Course(
+            "ds8", "https://x/o/r", folder="ds8", groups=("course-ds8",), staff_groups=("course-ds8-staff",)
+        )
         settings = Settings(courses=(course,), node_services=("node-b",))
         address = HubAddress(str(api.make_url("/hub/api")), "none", PREFIX, "/", "service-x", frozenset({ACCESS}))
         database = await asyncio.to_thread(Database, f"sqlite:///{folder}/state.sqlite")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import CookieJar
+from aiohttp.test_utils import TestServer
 from playing import PREFIX, Service
 
 
@@ -97,7 +98,7 @@ async def test_forms_need_the_token_of_their_own_session(service: Service) -> No
     await logged_in(service)
     found = re.search(r'name="form_token" value="([^"]+)"', await (await service.client.get(PREFIX)).text())
     assert found
-    for what in ("courses/ds8/update", "courses/ds8/restore", "courses/ds8/pause", "logout", "admin/replay"):
+    for what in posts(service):
         for fields in ({}, {"form_token": "x" * 32}, {"form_token": found[1][:-1]}):
             assert (await service.client.post(f"{PREFIX}{what}", data=fields)).status == 403, what
     for what in ("courses/ds8/releases/publish", "courses/ds8/releases/undo", "admin/replay"):
@@ -106,6 +107,16 @@ async def test_forms_need_the_token_of_their_own_session(service: Service) -> No
     # JSON from another site's page has the cookie, and no token of the hub.
     answer = await service.client.post(f"{PREFIX}api/v1/courses/ds8/restore", json={"path": "x"})
     assert answer.status in (400, 403)
+
+
+def posts(service: Service) -> list[str]:
+    """Every address that takes a form."""
+    assert isinstance(service.client.server, TestServer)
+    routes = [route for route in service.client.server.app.router.routes() if route.method == "POST"]
+    forms = [route.resource for route in routes if not getattr(route.handler, "open_to_anybody", False)]
+    found = {resource.canonical.replace("{course}", "ds8") for resource in forms if resource}
+    assert len(found) > 8
+    return sorted(path.removeprefix(PREFIX) for path in found)
 
 
 @pytest.mark.parametrize(

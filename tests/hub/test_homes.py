@@ -10,7 +10,8 @@ import pytest
 from traitlets.config import Config
 
 from hub_plugin import install, words
-from hub_plugin.agents import Account, LocalAgents, account_without
+from hub_plugin.accounts import Account, account_without
+from hub_plugin.agents import LocalAgents
 from hub_plugin.courses import Course
 from hub_plugin.settings import AgentSettings, from_environment
 from syncd.core.errors import NeedsUser, TryAgain
@@ -37,7 +38,7 @@ def test_a_name_that_leads_elsewhere_has_no_home(name: str) -> None:
 async def test_an_agent_that_never_answers_keeps_nobody_waiting_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub_plugin.agents._ANSWER_S", 0.2)
+    monkeypatch.setattr("hub_plugin.agent_socket._ANSWER_S", 0.2)
     settings = AgentSettings((), tmp_path / "node.sock", agent_state=".", home=str(tmp_path / "{username}"))
     (tmp_path / "ada").mkdir()
     gone = asyncio.Event()

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from playing import PREFIX, Service, played
 
 from hub_plugin import fan_out
-from hub_plugin.hub_service import context_key
+from hub_plugin.context import context_key
 from syncd.core.delivery import Push
 from syncd.core.errors import NeedsUser
 from syncd.demo.gitserver import GitServer
