@@ -6,10 +6,8 @@ from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
 from syncd.core.plan import Decision, Side, follow_folders, plan
 from syncd.core.renames import folder_moves
-from syncd.merge.similar import find_moves
+from syncd.merge.similar import LARGEST_READ, find_moves
 from syncd.view import Mine, View
-
-_LARGEST = 4 << 20  # bytes; a larger file is known again only by its exact content
 
 
 def decide(
@@ -38,7 +36,7 @@ def decide(
     settled = {path for d in decisions for path in (d.source or d.path, *d.moved)}
     following = [
         decision
-        for decision in follow_folders(mine, folders)
+        for decision in follow_folders(mine, folders, Side.STUDENT)
         if decision.source not in settled and _is_free(view, to, decision.path)
     ]
     return (*decisions, *following)
@@ -49,7 +47,7 @@ def _blob(to: Snapshot, entry: Entry | None) -> bytes | None:
         return None
     where = to.blobs.path(entry.blob)
     try:
-        return where.read_bytes() if where.stat().st_size <= _LARGEST else None
+        return where.read_bytes() if where.stat().st_size <= LARGEST_READ else None
     except FileNotFoundError:
         return None  # the node let go of it: then only the same content is a rename
 

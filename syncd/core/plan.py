@@ -9,6 +9,7 @@ Rules that bind this file:
 - Files against folders can only clash between two changes, because the base had no clash.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,6 +34,7 @@ class Action(Enum):
     TAKE_MINE_BESIDE = "theirs takes the name, mine is put beside it"
     NEWER = "the newer keeps the name, the other is put beside it"
     FOLLOW = "mine moves after the folder it was in"
+    TAKE_AFTER = "theirs comes into the folder, where I moved it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,7 @@ class Decision:
     """One path's fate.  `case` is the number in MERGE_SPEC.
 
     With TAKE_MINE_BESIDE, `moved` names the files of mine that go beside (below `path`, if mine is a folder).
-    With a rename, `origin` is the file's path in the base, `source` where mine is now, and `hides` the name of theirs
-    that does not appear.
+    With a rename, `origin` is the file's path in the base, `source` where mine is now, and `target` where theirs is.
     """
 
     case: str
@@ -53,7 +54,17 @@ class Decision:
     moved: tuple[RelPath, ...] = ()
     source: RelPath | None = None
     origin: RelPath | None = None
-    hides: RelPath | None = None
+    target: RelPath | None = None
+
+    @property
+    def mine_at(self) -> RelPath:
+        """Where mine is now."""
+        return self.source or self.path
+
+    @property
+    def theirs_at(self) -> RelPath:
+        """Where theirs is in their tree."""
+        return self.target or self.path
 
 
 _CREATED, _EDITED, _DELETED = "created", "edited", "deleted"
@@ -85,6 +96,9 @@ _AGREED = {
 }
 
 
+_RENAMED = {Side.STUDENT: ("S14", "S15", "S16"), Side.INSTRUCTOR: ("I11", "I11", "I12")}
+"""By them, by me, by both."""
+
 _NO_MOVES: Moves = {}
 
 
@@ -97,7 +111,7 @@ def plan(
     one of the base that the side no longer has; those of mine may be older than the base (`mine` then lacks the old
     path's deletion only if that was settled long ago).
     """
-    renamed, done = _renamed(mine, theirs, my_moves, their_moves)
+    renamed, done = _renamed(mine, theirs, my_moves, their_moves, side)
     left = {path: change for path, change in theirs.items() if path not in done}
     clashes = _clashes(mine, left, side)
     settled = {decision.path for decision in clashes} | {path for d in clashes for path in d.moved}
@@ -105,25 +119,38 @@ def plan(
     return (*renamed, *clashes, *sorted(single, key=lambda decision: decision.path))
 
 
-def follow_folders(mine: Changes, folders: Moves) -> tuple[Decision, ...]:
-    """S17: what I made in a folder that was renamed (old -> new, in `folders`) goes where the folder went."""
-    out = []
-    for path, change in sorted(mine.items()):
+def follow_folders(mine: Changes, folders: Moves, side: Side) -> tuple[Decision, ...]:
+    """S17, I13: what I made in a folder that they renamed (old -> new, in `folders`) goes where the folder went."""
+    case = "S17" if side is Side.STUDENT else "I13"
+    return tuple(
+        Decision(case, to, Action.FOLLOW, None, now, None, source=path) for path, to, now in _led(mine, folders)
+    )
+
+
+def take_after(theirs: Changes, folders: Moves) -> tuple[Decision, ...]:
+    """I13: what they made in a folder that I renamed comes into it where it is now."""
+    return tuple(
+        Decision("I13", to, Action.TAKE_AFTER, None, None, now, target=path) for path, to, now in _led(theirs, folders)
+    )
+
+
+def _led(changes: Changes, folders: Moves) -> Iterator[tuple[RelPath, RelPath, Entry]]:
+    """What was created in a folder that is elsewhere for the other side: its path, where that is, and what it is."""
+    for path, change in sorted(changes.items()):
         home = next((folder for folder in reversed(parents(path)) if folder in folders), None)
         if home is not None and change.base is None and change.now is not None:
-            to = RelPath(folders[home] + path[len(home) :])
-            out.append(Decision("S17", to, Action.FOLLOW, None, change.now, None, source=path))
-    return tuple(out)
+            yield path, RelPath(folders[home] + path[len(home) :]), change.now
 
 
 def _renamed(
-    mine: Changes, theirs: Changes, my_moves: Moves, their_moves: Moves
+    mine: Changes, theirs: Changes, my_moves: Moves, their_moves: Moves, side: Side
 ) -> tuple[list[Decision], set[RelPath]]:
-    """S14-S16, and the paths of theirs that are settled by them.
+    """S14-S16, I11 and I12, and the paths of theirs that are settled by them.
 
     A rename that meets nothing of the other side's is left to the plain rules; so is one to a name that clashes with
     something else of the other side's, or that takes the place of the very folder (S12, S13): the files are then two.
     """
+    by_them, by_me, by_both = _RENAMED[side]
     my_name = {old: new for new, old in my_moves.items()}
     their_name = {old: new for new, old in their_moves.items()}
     out: list[Decision] = []
@@ -141,15 +168,13 @@ def _renamed(
         if _meets(m, they_have - {old, n}) or (m == old and (_meets(n, i_have - {old}) or inside(old, n))):
             continue
         if m == old:
-            out.append(Decision("S14", n, Action.MERGE, base, my.now, their.now, source=old, origin=old))
-            done |= {old, n}
+            case, path, settled = by_them, n, {old, n}
         elif n == old:
-            out.append(Decision("S15", m, Action.MERGE, base, my.now, their.now, source=m, origin=old))
-            done.add(old)
+            case, path, settled = by_me, m, {old}
         else:
-            hides = None if m == n else n
-            out.append(Decision("S16", m, Action.MERGE, base, my.now, their.now, source=m, origin=old, hides=hides))
-            done.add(n)
+            case, path, settled = by_both, m, {n}
+        out.append(Decision(case, path, Action.MERGE, base, my.now, their.now, source=m, origin=old, target=n))
+        done |= settled
     return out, done
 
 

@@ -7,6 +7,7 @@ Contents that are only alike need reading: `candidates` says which pairs are wor
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 from syncd.core.entry import BlobId, Changes, RelPath
 
@@ -43,10 +44,21 @@ def candidates(changes: Changes, found: Moves) -> list[tuple[RelPath, RelPath]]:
     taken = set(found.values())
     gone = [p for p, c in changes.items() if c.base and c.now is None and p not in taken and not c.base.is_link]
     fresh = [p for p, c in changes.items() if c.base is None and c.now and p not in found and not c.now.is_link]
-    pairs = [(new, old) for new in fresh for old in gone if _extension(new) == _extension(old)]
+    pairs = _paired(fresh, gone, _extension)
     if len(pairs) > _MOST_PAIRS:
-        pairs = [(new, old) for new, old in pairs if _name(new) == _name(old)][:_MOST_PAIRS]
+        pairs = _paired(fresh, gone, _name)[:_MOST_PAIRS]
     return sorted(pairs, key=lambda pair: (_name(pair[0]) != _name(pair[1]), pair))
+
+
+def _paired(
+    fresh: Iterable[RelPath], gone: Iterable[RelPath], key: Callable[[RelPath], str]
+) -> list[tuple[RelPath, RelPath]]:
+    """Pairs (new, old) of which `key` says the same; of more than anybody wants, only one more than is wanted."""
+    named: dict[str, list[RelPath]] = defaultdict(list)
+    for path in gone:
+        named[key(path)].append(path)
+    pairs = ((new, old) for new in fresh for old in named.get(key(new), ()))
+    return list(islice(pairs, _MOST_PAIRS + 1))
 
 
 def best(scored: Iterable[tuple[float, RelPath, RelPath]], least: float) -> dict[RelPath, RelPath]:

@@ -51,7 +51,7 @@ class Parties:
     side: Side
     mine: str = ""
     theirs: str = ""
-    mine_is_newer: Callable[[RelPath], bool] = lambda path: True
+    mine_is_newer: Callable[[Decision], bool] = lambda decision: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ def _waits(decision: Decision) -> list[Wait]:
     """All of a decision waits: what goes aside goes whole, and until then the name is still mine."""
     if decision.origin is None:
         return [Wait(path, decision.base) for path in dict.fromkeys((decision.path, *decision.moved))]
-    theirs = decision.path if decision.source == decision.origin else decision.hides
-    return [Wait(decision.origin, decision.base), *([Wait(theirs, None)] if theirs else [])]
+    theirs = decision.theirs_at
+    return [Wait(decision.origin, decision.base), *([Wait(theirs, None)] if theirs != decision.origin else [])]
 
 
 class _Resolving:
@@ -124,6 +124,8 @@ class _Resolving:
                 self._newer(decision, None)
             case Action.FOLLOW:
                 self._follow(decision)
+            case Action.TAKE_AFTER:
+                self._take_after(decision)
 
     def _take(self, decision: Decision) -> None:
         self.steps.append(Take(decision.path, self.stamps.get(decision.path)))
@@ -148,13 +150,17 @@ class _Resolving:
         self.steps.append(MoveBeside(decision.source, decision.path, stamps))
         self.tell(decision, f"moved along with the folder, which {self._they} renamed.")
 
+    def _take_after(self, decision: Decision) -> None:
+        assert decision.theirs
+        self.steps.append(PutBeside(decision.path, decision.theirs.blob, decision.theirs.mode))
+        self.tell(decision, f"{self._they} added it to this folder, which you renamed.")
+
     def _merge(self, decision: Decision) -> None:
-        if decision.hides:
-            self.steps.append(Hide(decision.hides, decision.path))
+        if decision.theirs_at not in (decision.path, decision.origin):
+            self.steps.append(Hide(decision.theirs_at, decision.path))
         base, mine, theirs = decision.base, decision.mine, decision.theirs
         assert base and mine and theirs  # a MERGE decision is edited against edited
         mode = mine.mode if mine.mode != base.mode else theirs.mode
-        where = decision.source or decision.path
         if mine.is_link or theirs.is_link or base.is_link:
             self._newer(decision, None)
         elif mine.blob == theirs.blob or mine.blob == base.blob:
@@ -162,11 +168,15 @@ class _Resolving:
         elif theirs.blob == base.blob:
             self._mine(decision, None, mode)
         else:
-            was, now, new = self.contents.blob(base.blob), self.contents.mine(where), self.contents.blob(theirs.blob)
+            was, now, new = (
+                self.contents.blob(base.blob),
+                self.contents.mine(decision.mine_at),
+                self.contents.blob(theirs.blob),
+            )
             if was is None or now is None or new is None:
                 self._newer(decision, None)
                 return
-            mine_leads = self.student or self.parties.mine_is_newer(decision.path)
+            mine_leads = self.student or self.parties.mine_is_newer(decision)
             merged = (
                 merge_file(decision.path, was, now, new) if mine_leads else merge_file(decision.path, was, new, now)
             )
@@ -184,10 +194,13 @@ class _Resolving:
 
     def _theirs(self, decision: Decision, theirs: Entry, mode: Mode) -> None:
         """Theirs as it is, with the merged mode, under the name that the decision gives the file."""
-        stamp = self.stamps[decision.source or decision.path]
+        stamp = self.stamps[decision.mine_at]
         in_commit = decision.source in (None, decision.origin)  # else the name is one that only I use
         if in_commit and mode == theirs.mode:
             self._take_theirs(decision, stamp)
+            return
+        if not self.student:
+            self._lay(decision, theirs.blob, mode)
             return
         content = self.contents.blob(theirs.blob)
         if content is not None:
@@ -209,12 +222,15 @@ class _Resolving:
         False if it can't be brought there, being too large to hold: it stays where it is, as an edit does.
         """
         source = decision.source if decision.source != decision.path else None
-        stamp = self.stamps[decision.source or decision.path]
+        stamp = self.stamps[decision.mine_at]
         assert decision.mine
         if content is None and source is None and mode == decision.mine.mode:
             return True
+        if content is None and not self.student:
+            self._lay(decision, decision.mine.blob, mode)
+            return True
         if content is None:
-            content = self.contents.mine(decision.source or decision.path)
+            content = self.contents.mine(decision.mine_at)
         if content is None:
             return False
         if source is None:
@@ -222,6 +238,11 @@ class _Resolving:
         else:
             self.steps.extend([Take(source, stamp), Write(decision.path, content, mode, None)])
         return True
+
+    def _lay(self, decision: Decision, blob: BlobId, mode: Mode) -> None:
+        """A committed content, unread, under the name that the decision gives the file; an instructor's only."""
+        self.steps.append(Take(decision.mine_at, self.stamps[decision.mine_at]))
+        self.steps.append(PutBeside(decision.path, blob, mode))
 
     def _newer(self, decision: Decision, partly: tuple[Merged, bytes, Mode] | None) -> None:
         """Both changed the same place (or it can't be merged): one keeps the name, the other goes beside whole."""
@@ -233,7 +254,7 @@ class _Resolving:
             case = decision.case if decision.case == "I5" else "I3"
         decision = replace(decision, case=case)
         merged = partly[0] if partly else None
-        if self.student or self.parties.mine_is_newer(decision.path):
+        if self.student or self.parties.mine_is_newer(decision):
             label = INSTRUCTORS_VERSION if self.student else conflicted_copy(self.parties.theirs)
             mode = partly[2] if partly else mine.mode
             if not self._mine(
@@ -251,11 +272,10 @@ class _Resolving:
             )
         else:
             to = self._put(decision.path, conflicted_copy(self.parties.mine), mine)
-            stamp = self.stamps[decision.path]
             if partly and merged:
-                self.steps.append(Write(decision.path, merged.content, partly[2], stamp))
+                self._mine(decision, merged.content, partly[2])
             else:
-                self.steps.append(Take(decision.path, stamp))
+                self._theirs(decision, theirs, theirs.mode)
             self.tell(
                 decision,
                 f"you and {self._they} changed the same place; theirs is newer and keeps the name, "

@@ -7,7 +7,8 @@ from syncd.core.entry import Changes, RelPath
 from syncd.core.renames import Moves, best, candidates, same_content
 
 _ALIKE = 0.5  # git's own measure for a rename
-_LARGEST = 4 << 20
+LARGEST_READ = 4 << 20
+"""Bytes; a larger content is known again only if it is the same."""
 Read = Callable[[RelPath], bytes | None]
 
 
@@ -46,4 +47,4 @@ def find_moves(changes: Changes, old: Read, new: Read, wanted: Callable[[RelPath
 
 
 def _small(content: bytes | None) -> bytes | None:
-    return content if content is None or len(content) <= _LARGEST else None
+    return content if content is None or len(content) <= LARGEST_READ else None

@@ -9,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -33,15 +34,26 @@ class NoRoom(NeedsUser):
     """The folder's disk is full; that may be over at any time."""
 
 
-def bring(here: Workspace, merge: Merge) -> list[RelPath]:
-    """Make the folder show the merge.  The paths that are not as our commit says: look at them, and merge again.
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came of it.  Whoever commits before merging again commits the copies, so that they are not made twice."""
+
+    refused: tuple[RelPath, ...]
+    """What is not as our commit says, or stands in the way: to look at, and then to merge again."""
+    copies: tuple[RelPath, ...]
+    """What was put beside something: neither side has it."""
+
+
+def bring(here: Workspace, merge: Merge) -> Brought:
+    """Make the folder show the merge, but for what was saved meanwhile.
 
     The rest is in place then, durably; bringing it twice is the same as once.
     """
     work = _Bringing(here, merge)
-    for wave in _waves(here, merge):
+    waves = _waves(here, merge)
+    for wave in waves:
         work.bring(wave)
-    return work.refused
+    return Brought(tuple(work.refused), tuple(path for path, _ in waves[0]))
 
 
 def put_aside(here: Workspace, path: RelPath, when: datetime) -> RelPath | None:

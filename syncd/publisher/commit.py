@@ -27,16 +27,12 @@ class Safety:
 def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
     """Commit what changed, durably; the new head, or None if there is nothing to commit.
 
-    What equals the remote's waiting commit is left to the merge: it is theirs, put here before a crash.
+    What a merge put here before a crash is left to the merge, which is made again.
     Held, with nothing done, if too much vanished.
     """
-    head, theirs = here.head, here.theirs
-    edits = {
-        path: change
-        for path, change in looked.edits.items()
-        if theirs is None or here.history.entry(theirs, path) != change.now
-    }
-    history = here.history
+    head, history = here.head, here.history
+    is_left = here.cut_short()
+    edits = {path: change for path, change in looked.edits.items() if not is_left(path, change.now)}
     before = history.tree_id(head)
     if not edits:
         _unhide(here, before, looked)

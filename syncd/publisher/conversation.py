@@ -107,7 +107,13 @@ class Conversation:
         """Whether the remote shows a commit that is not here."""
         return shown is not None and not self._here.history.has(shown)
 
-    def take_in(self, shown: CommitId | None, impatient: Collection[RelPath], answer: Answer | None) -> TakenIn:
+    def take_in(
+        self,
+        shown: CommitId | None,
+        impatient: Collection[RelPath],
+        unsettled: Collection[RelPath],
+        answer: Answer | None,
+    ) -> TakenIn:
         """Make what the remote shows part of ours.  Rewritten if it forgot something, unless there is an `answer`."""
         here, history, branch = self._here, self._here.history, self._here.branch
         agreed = history.agreed(branch)
@@ -128,7 +134,7 @@ class Conversation:
                     "Resume this folder to keep both sides' files, or answer “theirs” to follow the remote."
                 )
             base = agreed if answer is Answer.THEIRS else None
-        taken = self._local.take_in(shown, impatient, base)
+        taken = self._local.take_in(shown, impatient, base, unsettled=unsettled)
         if not taken.waits and history.agreed(branch) != shown:
             history.set_agreed(branch, shown)
         return taken

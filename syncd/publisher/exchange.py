@@ -38,6 +38,7 @@ class Home(Protocol):
     def look_again(self) -> None: ...  # noqa: D102
     def come_again(self, waits: frozenset[RelPath]) -> None: ...  # noqa: D102
     def impatient(self) -> frozenset[RelPath]: ...  # noqa: D102
+    def unsettled(self) -> frozenset[RelPath]: ...  # noqa: D102
 
 
 class Exchange:
@@ -114,7 +115,8 @@ class Exchange:
                 await self._transfer(talk.fetch)
                 self._meter.fetched()
             await self._disk.do(self._in_one.go_on, shown)
-            taken = await self._disk.do(talk.take_in, shown, self._home.impatient(), answer)
+            home = self._home
+            taken = await self._disk.do(talk.take_in, shown, home.impatient(), home.unsettled(), answer)
             self._now.rewritten = None
             self._now.notes += [note.sentence for note in taken.notes]
             self._meter.beside(sum(note.beside is not None for note in taken.notes))

@@ -404,6 +404,10 @@ class FolderSync:
         """The half-written files whose time to become whole is over."""
         return self._settle.impatient(time.monotonic())
 
+    def unsettled(self) -> frozenset[RelPath]:
+        """The paths that had events and were not looked at yet."""
+        return self._settle.unsettled
+
     def come_again(self, waits: frozenset[RelPath]) -> None:
         """These files must be whole before a merge: look at them again soon."""
         self._settle.half_written(waits, time.monotonic())

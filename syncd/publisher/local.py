@@ -14,6 +14,7 @@ from syncd.core.settle import Due
 from syncd.folder import place
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.root import InTheWay
+from syncd.folder.scan import look
 from syncd.merge.resolve import Note
 from syncd.publisher.bring import bring, put_aside
 from syncd.publisher.commit import Safety, commit
@@ -25,6 +26,8 @@ from syncd.publisher.workspace import Workspace
 _TRIES = 20
 _FEW = range(1, 5)
 """Paths of a save whose objects are made durable together."""
+_AT_REST_S = 2.0
+"""A file that is not written to for so long is whole; a rename leaves this time as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,11 @@ class Local:
         impatient: Collection[RelPath] = (),
         base: CommitId | None = None,
         said: str | None = None,
+        unsettled: Collection[RelPath] = (),
     ) -> TakenIn:
         """Merge a fetched commit into folder and branch.  `base` overrides what the histories have in common.
+
+        `unsettled` are paths that had events and were not looked at yet: what was renamed among them counts as ours.
 
         TryAgain if the folder is written to all the time, or is another one than was looked at: what is written
         into an empty one, there while a disk is out, would be missing in ours and look deleted.  What was already
@@ -123,26 +129,47 @@ class Local:
         with here:
             if self._looked_at not in (None, here.root.identity):
                 raise TryAgain("Another folder lies there than before; it is looked at before the changes of others.")
-            before: list[RelPath] = []
+            if base is not None or not history.contains(here.head, theirs):
+                self._take_up_renames(unsettled)
+            before: tuple[RelPath, ...] = ()
             for _ in range(_TRIES):
                 head = here.head
                 if base is None and history.contains(head, theirs):
                     return TakenIn(head)
                 common = base or (history.merge_base(head, theirs) if head else None)
                 made = merge(here, theirs, common, datetime.now(), said)
-                refused = bring(here, made)
+                if made.commit != theirs:
+                    here.begin(made.commit)
+                brought = bring(here, made)
+                refused = brought.refused
                 if not refused:
                     history.set_head(here.branch, made.commit)
                     return TakenIn(made.commit, made.notes)
-                looked = look_at(here, refused, impatient)
+                looked = look_at(here, (*refused, *brought.copies), impatient)
                 committed = commit(here, looked, self._safety(False))
-                if looked.half:
-                    return TakenIn(None, waits=frozenset(looked.half))
+                if waits := looked.half.difference(brought.copies):
+                    return TakenIn(None, waits=frozenset(waits))
                 if committed is None and refused == before:
                     for path in refused:
                         put_aside(here, path, datetime.now())
                 before = refused
         raise TryAgain("The folder is being written to all the time; the changes of others come in after that.")
 
+    def _take_up_renames(self, unsettled: Collection[RelPath]) -> None:
+        """Before somebody's edit of the old name comes in; what is just being written is left to settle."""
+        here = self.here
+        gone = {path for path in unsettled if not here.is_there(path)}
+        if gone:
+            still = {path for path in unsettled if path not in gone and not _was_just_written(here, path)}
+            commit(here, look_at(here, gone | still), self._safety(False))
+
     def _safety(self, agreed: bool) -> Safety:
         return Safety(self._vanishing, time.monotonic(), agreed)
+
+
+def _was_just_written(here: Workspace, path: RelPath) -> bool:
+    try:
+        seen = look(here.root, path)
+    except (OSError, InTheWay):
+        return True
+    return seen is not None and time.time() - seen.stat.mtime_ns / 1e9 < _AT_REST_S

@@ -6,15 +6,16 @@ from datetime import datetime
 
 from syncd.core.beside import conflicted_copy, is_beside
 from syncd.core.entry import BlobId, Change, CommitId, Entry, RelPath
-from syncd.core.plan import Side, plan
+from syncd.core.plan import Decision, Side
 from syncd.folder.root import InTheWay
 from syncd.folder.scan import look
 from syncd.git.trees import Item, item_of
 from syncd.merge.resolve import Note, Parties, resolve
 from syncd.publisher import words
+from syncd.publisher.renamed import decide
 from syncd.publisher.twins import for_folder
 from syncd.publisher.workspace import Workspace
-from syncd.view import MoveBeside, PutBeside, Stamp, Take, Write
+from syncd.view import Hide, MoveBeside, PutBeside, Stamp, Take, Wait, Write
 
 _LARGEST_MERGED = 50 << 20
 
@@ -45,9 +46,10 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     mine = history.changes(base, ours)
     shared = {path: change for path, change in yours.items() if here.syncs(path)}
     author = history.look_up(theirs).author.name
-    parties = Parties(Side.INSTRUCTOR, here.author.name, author, lambda path: _is_newer(here, path, ours, theirs, base))
+    parties = Parties(Side.INSTRUCTOR, here.author.name, author, lambda each: _is_newer(here, each, ours, theirs, base))
     stamps = {path: Stamp(change.now) for path, change in mine.items()}
-    resolution = resolve(plan(mine, shared, Side.INSTRUCTOR), _Contents(here, ours), stamps, parties, when)
+    decisions = decide(history, ours, theirs, mine, shared)
+    resolution = resolve(decisions, _Contents(here, ours), stamps, parties, when)
     edits: dict[RelPath, Entry | None] = {}
     for step in resolution.steps:
         match step:
@@ -65,6 +67,9 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
                         edits[RelPath(to + each[len(path) :])] = entry
                     edits[each] = None
                 edits[path] = history.entry(theirs, path)
+            case Hide() | Wait():
+                pass  # it is in theirs only, and nothing is busy here
+    edits = {path: entry for path, entry in edits.items() if history.entry(ours, path) != entry}
     before = history.tree_id(ours)
     raw = {path: item_of(entry) for path, entry in edits.items()}
     with history.bulk():
@@ -99,9 +104,10 @@ def _is_beside_already(here: Workspace, ours: CommitId | None, path: RelPath, en
     )
 
 
-def _is_newer(here: Workspace, path: RelPath, ours: CommitId | None, theirs: CommitId, base: CommitId | None) -> bool:
+def _is_newer(here: Workspace, both: Decision, ours: CommitId | None, theirs: CommitId, base: CommitId | None) -> bool:
     """I3: file time against commit time; where the file is no longer ours (a crash), commit time as well."""
     assert ours is not None
+    path = both.mine_at
     mine = float(here.history.changed_at(path, base, ours))
     try:
         seen = look(here.root, path)
@@ -110,7 +116,7 @@ def _is_newer(here: Workspace, path: RelPath, ours: CommitId | None, theirs: Com
     known = here.cache.get(path) if seen else None
     if seen and known and known.stat == seen.stat and known.entry == here.history.entry(ours, path):
         mine = min(mine, seen.stat.mtime_ns / 1e9)
-    return mine >= here.history.changed_at(path, base, theirs)
+    return mine >= here.history.changed_at(both.theirs_at, base, theirs)
 
 
 class _Contents:

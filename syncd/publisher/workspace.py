@@ -3,10 +3,11 @@
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from syncd.core import ignore
-from syncd.core.entry import CommitId, RelPath
+from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.folding import Folding
 from syncd.core.ignore import Ignored, ignored
 from syncd.core.left_out import LeftOut
@@ -93,6 +94,30 @@ class Workspace:
         if fetched is None or self.history.contains(self.head, fetched):
             return None
         return fetched if self.history.contains(fetched, self.history.agreed(self.branch)) else None
+
+    def begin(self, merge: CommitId) -> None:
+        """A merge of `head` and `theirs` is about to be put into the folder."""
+        self.history.set_ref(f"refs/begun/{self.branch}", merge)
+
+    def cut_short(self) -> Callable[[RelPath, Entry | None], bool]:
+        """Whether a merge that was cut short has left a path like this: then it is no save of the person's.
+
+        A copy that it put beside something counts as one, and so keeps its name.
+        """
+        head, theirs, history = self.head, self.theirs, self.history
+        if theirs is None:
+            return lambda path, now: False
+        begun = history.ref(f"refs/begun/{self.branch}")
+        if begun is not None and history.look_up(begun).parents != (head, theirs):
+            begun = None
+
+        def is_left(path: RelPath, now: Entry | None) -> bool:
+            in_theirs = history.entry(theirs, path)
+            if in_theirs == now or begun is None or history.entry(begun, path) != now:
+                return in_theirs == now
+            return in_theirs is not None or history.entry(head, path) is not None
+
+        return is_left
 
     @property
     def rules(self) -> bytes:

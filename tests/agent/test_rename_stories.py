@@ -128,6 +128,17 @@ def test_s19_a_file_that_is_busy_follows_their_rename_later(students) -> None:  
     assert {path: file.content for path, file in student.files().items()} == {"n.md": BOTH}
 
 
+def test_s19_a_busy_file_that_both_gave_the_same_name_is_merged_later(students) -> None:  # type: ignore[no-untyped-def]
+    student = students(quiet_s=60.0)
+    student.update({"a.md": LINES}, update_now=True)
+    student.path("a.md").rename(student.path("n.md"))
+    student.write("n.md", MINE)
+    assert student.update({"n.md": THEIRS}).state is State.WAITING
+    assert student.read("n.md") == MINE
+    student.update(update_now=True)
+    assert {path: file.content for path, file in student.files().items()} == {"n.md": BOTH}
+
+
 def test_s14_a_rename_into_a_folder_where_i_have_a_file_leaves_mine_and_gives_theirs(student: Student) -> None:
     student.update({"old.txt": b"1\n2\n3\n", "b": b"b"})
     student.write("old.txt", b"one\n2\n3\n")

@@ -3,7 +3,7 @@
 import pytest
 
 from syncd.core.entry import BlobId, Change, Entry, Mode, RelPath, Tree, changes_between
-from syncd.core.plan import Action, Decision, Side, follow_folders, plan
+from syncd.core.plan import Action, Decision, Side, follow_folders, plan, take_after
 
 
 def tree(**files: str) -> Tree:
@@ -84,11 +84,11 @@ def test_sides_with_different_bases_are_refused() -> None:
         plan({RelPath("f"): Change(one, None)}, {RelPath("f"): Change(other, None)}, Side.STUDENT)
 
 
-def decide_moves(base: Tree, mine: Tree, theirs: Tree) -> dict[str, Decision]:
+def decide_moves(base: Tree, mine: Tree, theirs: Tree, side: Side = Side.STUDENT) -> dict[str, Decision]:
     my, their = changes_between(base, mine), changes_between(base, theirs)
     moves = {RelPath("m"): RelPath("a")} if "m" in mine else {}
     their_moves = {RelPath("n"): RelPath("a")} if "n" in theirs else {}
-    return {d.path: d for d in plan(my, their, Side.STUDENT, moves, their_moves)}
+    return {d.path: d for d in plan(my, their, side, moves, their_moves)}
 
 
 def test_s14_my_edit_goes_where_they_renamed_the_file() -> None:
@@ -121,12 +121,31 @@ def test_s15_a_file_that_i_renamed_stays_when_they_delete_it() -> None:
 
 def test_s16_my_name_wins_and_theirs_does_not_appear() -> None:
     found = decide_moves(tree(a="x"), tree(m="x"), tree(n="y"))
-    assert (found["m"].case, found["m"].hides) == ("S16", "n")
+    assert (found["m"].case, found["m"].theirs_at) == ("S16", "n")
     assert found["a"].action is Action.TAKE
     assert "n" not in found
 
 
+@pytest.mark.parametrize(
+    ("case", "mine", "theirs", "path", "mine_at", "theirs_at"),
+    [
+        ("I11", tree(a="m"), tree(n="x"), "n", "a", "n"),
+        ("I11", tree(m="x"), tree(a="y"), "m", "m", "a"),
+        ("I12", tree(m="x"), tree(n="y"), "m", "m", "n"),
+    ],
+)
+def test_instructor_renames(case: str, mine: Tree, theirs: Tree, path: str, mine_at: str, theirs_at: str) -> None:
+    found = decide_moves(tree(a="x"), mine, theirs, Side.INSTRUCTOR)[path]
+    assert (found.case, found.action, found.mine_at, found.theirs_at) == (case, Action.MERGE, mine_at, theirs_at)
+
+
+def test_i13_their_new_files_come_to_where_i_moved_the_folder() -> None:
+    theirs = changes_between(tree(d__x="1"), tree(d__x="2", d__own="2", other="4"))
+    found = take_after(theirs, {RelPath("d"): RelPath("e")})
+    assert [(d.theirs_at, d.path, d.action) for d in found] == [("d/own", "e/own", Action.TAKE_AFTER)]
+
+
 def test_s17_my_new_files_follow_the_folder() -> None:
     mine = changes_between(tree(d__x="1"), tree(d__x="1", d__own="2", d__s__own="3", other="4"))
-    found = follow_folders(mine, {RelPath("d"): RelPath("e")})
+    found = follow_folders(mine, {RelPath("d"): RelPath("e")}, Side.STUDENT)
     assert {(d.source, d.path) for d in found} == {("d/own", "e/own"), ("d/s/own", "e/s/own")}

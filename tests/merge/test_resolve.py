@@ -15,7 +15,7 @@ STUDENT = Parties(Side.STUDENT)
 
 
 def instructor(newer: bool) -> Parties:
-    return Parties(Side.INSTRUCTOR, "Ada", "Ben", lambda path: newer)
+    return Parties(Side.INSTRUCTOR, "Ada", "Ben", lambda decision: newer)
 
 
 def entry(text: str, mode: Mode = Mode.FILE) -> Entry:
@@ -147,7 +147,7 @@ def test_s16_my_name_wins_and_theirs_is_hidden() -> None:
 
 def test_s17_my_own_file_follows_its_folder() -> None:
     mine = changes_between({}, {RelPath("d/own"): entry("x")})
-    decisions = follow_folders(mine, {RelPath("d"): RelPath("e")})
+    decisions = follow_folders(mine, {RelPath("d"): RelPath("e")}, Side.STUDENT)
     found = resolve(decisions, Contents({"d/own": "x"}), {RelPath("d/own"): Stamp(1)}, STUDENT, WHEN)
     assert list(found.steps) == [MoveBeside(RelPath("d/own"), RelPath("e/own"), {RelPath("d/own"): Stamp(1)})]
 

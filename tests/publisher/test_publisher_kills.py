@@ -99,6 +99,10 @@ BASE: dict[str, str | bytes] = {
     "folder/becomes": "file",
     "theirs only": "t",
     "deep/er/and/deeper": "d",
+    "they rename": "1\n2\n3\n4\n5\n",
+    "I rename": "1\n2\n3\n4\n5\n6\n",
+    "their folder/x": "1\n2\n3\n",
+    "my folder/x": "1\n2\n3\n4\n",
 }
 MINE: dict[str, str | bytes | None] = {
     "apart.txt": "ONE\ntwo\nthree\nfour\nfive\n",
@@ -107,6 +111,12 @@ MINE: dict[str, str | bytes | None] = {
     "I delete": None,
     "new": "my new one",
     "clash": "my file",
+    "they rename": "one\n2\n3\n4\n5\n",
+    "I rename": None,
+    "my name": "1\n2\n3\n4\n5\n6\n",
+    "their folder/mine": "follows",
+    "my folder/x": None,
+    "my new folder/x": "1\n2\n3\n4\n",
 }
 THEIRS: dict[str, str | bytes | None] = {
     "apart.txt": "one\ntwo\nthree\nfour\nFIVE\n",
@@ -121,6 +131,12 @@ THEIRS: dict[str, str | bytes | None] = {
     "deep/er/and/deeper": None,
     "new": "their new one",
     "clash/x": "their folder",
+    "they rename": None,
+    "their name": "1\n2\n3\n4\nfive\n",
+    "I rename": "1\n2\n3\n4\n5\nsix\n",
+    "their folder/x": None,
+    "their new folder/x": "1\n2\n3\n",
+    "my folder/theirs": "comes after",
 }
 
 
@@ -171,8 +187,12 @@ def test_killed_at_any_step_of_a_merge_it_ends_the_same(
         [
             *(b"ONE\ntwo\nthree\nfour\nFIVE\n", b"\0mine", b"\0theirs", b"edited", b"edited", b"i", b"now a file"),
             *(b"tt", b"my new one", b"their new one", b"my file", b"their folder"),
+            *(b"one\n2\n3\n4\nfive\n", b"1\n2\n3\n4\n5\nsix\n", b"1\n2\n3\n", b"1\n2\n3\n4\n"),
+            *(b"follows", b"comes after"),
         ]
     )
+    assert wanted["their name"].startswith(b"one") and wanted["my name"].endswith(b"six\n")
+    assert "their new folder/mine" in wanted and "my new folder/theirs" in wanted
     assert steps > 60
     for step in range(start * 3, steps, 6):
         place = tmp_path / f"killed{step}"

@@ -41,6 +41,15 @@ class Both:
                 fill(self.folder, {name: content})
         await asyncio.to_thread(lambda: self.colleague.push(theirs, when=when))
 
+    async def committed(self, path: str) -> None:
+        """Wait until the folder's commit, which nobody gets yet, has a file at this path."""
+
+        def is_in() -> bool:
+            [own] = (self.publisher.state / "folders").iterdir()
+            return path in git(own / "history.git", "ls-tree", "-r", "--name-only", "main").decode().splitlines()
+
+        await until(is_in)
+
     async def meet(self) -> dict[str, bytes]:
         await self.publisher.steer("resume")
         await until(
@@ -201,11 +210,9 @@ def history(course: Course) -> str:
     return git(course.path, "rev-list", "main").decode()
 
 
-async def test_a_save_in_the_middle_of_a_merge_is_kept(
-    both: Both, monkeypatch: pytest.MonkeyPatch, server: GitServer
-) -> None:
-    """The person saves the very file that is being replaced, after it was looked at."""
-    finish, saved = place.finish, []
+def save_in_between(both: Both, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """The person saves a.txt when its new content is about to take its place; the list tells that it happened."""
+    finish, saved = place.finish, list[bool]()
 
     def late(*arguments: Any, **more: Any) -> object:
         if not saved and arguments[1].path == "a.txt":
@@ -215,7 +222,57 @@ async def test_a_save_in_the_middle_of_a_merge_is_kept(
         return finish(*arguments, **more)
 
     monkeypatch.setattr(place, "finish", late)
+    return saved
+
+
+async def test_a_save_in_the_middle_of_a_merge_is_kept(
+    both: Both, monkeypatch: pytest.MonkeyPatch, server: GitServer
+) -> None:
+    """The person saves the very file that is being replaced, after it was looked at."""
+    saved = save_in_between(both, monkeypatch)
     await both.change({}, {"a.txt": "theirs\ntwo\nthree\nfour\nfive\n", "b.txt": "B\n"})
     files = await both.meet()
     assert saved
     assert files["a.txt"] == b"theirs\ntwo\nthree\nfour\nsaved in between\n" and files["b.txt"] == b"B\n"
+
+
+async def test_a_merge_that_is_made_again_puts_nothing_beside_twice(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save comes in between after the copies are made: the merge is planned anew, and finds them."""
+    saved = save_in_between(both, monkeypatch)
+    await both.change(
+        {"data.bin": b"\0mine", "clash": "my file"},
+        {"data.bin": b"\0theirs", "clash/x": "their folder", "a.txt": "theirs\ntwo\nthree\nfour\nfive\n"},
+        when="2020-01-01T00:00:00Z",
+    )
+    files = await both.meet()
+    assert saved
+    copies = {name: content for name, content in files.items() if "conflicted copy" in name}
+    assert sorted(copies.values()) == [b"\0theirs", b"my file"], copies
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_i11_a_rename_meets_an_edit(both: Both, ours: bool) -> None:
+    """Whoever renames, the other's edit comes along; and both go on under the new name."""
+    renamed, edited = {"a.txt": None, "sub/n.txt": BASE["a.txt"]}, {"a.txt": "one\ntwo\nthree\nfour\nEDITED\n"}
+    await both.change(*((renamed, edited) if ours else (edited, renamed)))
+    if ours:
+        await both.committed("sub/n.txt")
+    files = await both.meet()
+    assert files == without("a.txt") | {"sub/n.txt": b"one\ntwo\nthree\nfour\nEDITED\n"}
+    await both.change({"sub/n.txt": "ONE\ntwo\nthree\nfour\nEDITED\n"}, {"b.txt": "go on\n"})
+    await both.publisher.steer("resume")
+    await until(lambda: both.course.files() == everything(both.folder))
+    assert everything(both.folder)["sub/n.txt"] == b"ONE\ntwo\nthree\nfour\nEDITED\n"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_i13_a_folder_that_one_renames_keeps_what_the_other_does_in_it(both: Both, ours: bool) -> None:
+    renamed = {"lab/c.txt": None, "labs/c.txt": BASE["lab/c.txt"]}
+    edited: dict[str, str | bytes | None] = {"lab/new/d.txt": "new\n", "b.txt": "B\n"}
+    await both.change(*((renamed, edited) if ours else (edited, renamed)))
+    await both.committed("labs/c.txt" if ours else "lab/new/d.txt")
+    files = await both.meet()
+    assert files == without("lab/c.txt", "b.txt") | {"labs/c.txt": b"c\n", "labs/new/d.txt": b"new\n", "b.txt": b"B\n"}
+    assert [each for each in (both.folder / "lab").rglob("*")] == []
