@@ -88,6 +88,10 @@ class Guards:
         """Whether the person overrode a guard for a path."""
         return is_allowed(self._allowed, path, guard)
 
+    def is_staff(self, path: RelPath) -> bool:
+        """Whether a file is for staff, as of the last look."""
+        return self._staff.is_staff(path)
+
     def hold(self, edits: MutableMapping[RelPath, Change], large: Collection[RelPath]) -> dict[RelPath, LeftOut]:
         """Take out of `edits` what must not go; `large` are those too large to be read."""
         held: dict[RelPath, LeftOut] = {}

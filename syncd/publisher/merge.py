@@ -48,7 +48,7 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     author = history.look_up(theirs).author.name
     parties = Parties(Side.INSTRUCTOR, here.author.name, author, lambda each: _is_newer(here, each, ours, theirs, base))
     stamps = {path: Stamp(change.now) for path, change in mine.items()}
-    decisions = decide(history, ours, theirs, mine, shared)
+    decisions = decide(history, ours, theirs, mine, shared, here.guards.is_staff)
     resolution = resolve(decisions, _Contents(here, ours), stamps, parties, when)
     edits: dict[RelPath, Entry | None] = {}
     for step in resolution.steps:

@@ -1,5 +1,7 @@
 """What becomes of each path when two commits are merged, renames of either side included (MERGE_SPEC I1-I13)."""
 
+from collections.abc import Callable
+
 from syncd.core.entry import Changes, CommitId, Entry, RelPath, parents
 from syncd.core.plan import Action, Decision, Side, follow_folders, plan, take_after
 from syncd.core.renames import Moves, folder_moves
@@ -8,13 +10,22 @@ from syncd.merge.similar import LARGEST_READ, find_moves
 
 
 def decide(
-    history: History, ours: CommitId | None, theirs: CommitId, mine: Changes, yours: Changes
+    history: History,
+    ours: CommitId | None,
+    theirs: CommitId,
+    mine: Changes,
+    yours: Changes,
+    is_staff: Callable[[RelPath], bool],
 ) -> tuple[Decision, ...]:
     """Plan the merge of two commits that differ from what they come from by `mine` and `yours`.
 
-    Contents are compared only for files that both sides changed, whatever they are called now.
+    Contents are compared only for files that both sides changed, whatever they are called now.  Nothing follows a
+    rename out of what is for staff: whoever edited there did not mean to show it.
     """
-    my_moves, their_moves = _moves(history, mine, yours), _moves(history, yours, mine)
+    my_moves, their_moves = (
+        {new: old for new, old in moves.items() if is_staff(new) or not is_staff(old)}
+        for moves in (_moves(history, mine, yours), _moves(history, yours, mine))
+    )
     planned = plan(mine, yours, Side.INSTRUCTOR, my_moves, their_moves)
     touched = {path for each in planned for path in (each.path, each.mine_at, *each.moved)}
 

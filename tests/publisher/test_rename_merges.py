@@ -219,6 +219,16 @@ def test_a_new_file_of_theirs_takes_no_file_away_that_is_where_its_folder_would_
     assert {b"a file now\n", b"theirs\n"} <= set(two.files(made.commit).values())
 
 
+@pytest.mark.parametrize("who", ["I rename", "they rename"])
+def test_no_edit_follows_a_rename_out_of_what_is_for_staff(two: Two, who: str) -> None:
+    """Whoever goes on in `private` did not mean to show it, though somebody shows what was there before."""
+    base = {"private/exam.md": text(), "other": b"o"}
+    shown = {"public/exam.md": text(), "other": b"o"}
+    edited = {**base, "private/exam.md": text(last="the answer "), "private/new.md": b"for staff\n"}
+    made = two.commits(base, *((shown, edited) if who == "I rename" else (edited, shown)))
+    assert two.files(made.commit) == {**shown, **edited}
+
+
 def test_a_large_file_is_renamed_without_being_read(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncd.publisher.merge._LARGEST_MERGED", 10)
     made = two.commits({"a.md": text()}, {"m.md": text()}, {"a.md": text(last="their ")})
