@@ -89,6 +89,14 @@ class Layer:
         out += [wait_change(path, entry) for path, entry in sorted(self.waiting.items())]
         return out
 
+    def covers(self, path: bytes, below: bytes = b"") -> bool:
+        """Whether a record at a path or above it, but below `below`, keeps the path's own lower from showing."""
+        while path != below:
+            if path in self.hidden or path in self.redirects:
+                return True
+            path = path.rpartition(b"/")[0]
+        return False
+
     def below(self, folder: bytes) -> list[bytes]:
         """All paths below a folder that have a whiteout, a redirect or an origin."""
         start = folder + b"/" if folder else b""

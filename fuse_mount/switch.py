@@ -115,38 +115,37 @@ class Switch:
 
     # What the commit brings
 
-    def follow(self, theirs: Mapping[RelPath, core.Change], named: Collection[RelPath]) -> None:
-        """Adjust whiteouts and redirects to what a commit changes; `named` paths are settled by steps."""
+    def follow(
+        self,
+        between: Mapping[RelPath, core.Change],
+        theirs: Mapping[RelPath, core.Change],
+        named: Collection[RelPath],
+    ) -> None:
+        """Adjust whiteouts and redirects to what a commit changes; `named` paths are settled by steps.
+
+        `between`: against the commit that shows, which is what a redirect leads to; `theirs`: against what was agreed.
+        """
         layer = self._layer
         if layer.redirects:
-            self._follow_redirects(theirs, named)
+            self._follow_redirects(between, named)
         if not layer.hidden and not layer.redirects:
             return
         for path, change in theirs.items():
             at = os.fsencode(path)
-            if change.base is None and change.now is not None and path not in named and self._covered(at):
+            if change.base is None and change.now is not None and path not in named and layer.covers(at):
                 self.reveal(at)
 
-    def _covered(self, at: bytes, below: bytes = b"") -> bool:
-        """Whether a record at a path or above it, but below `below`, keeps the path's own lower from showing."""
-        layer = self._layer
-        while at != below:
-            if at in layer.hidden or at in layer.redirects:
-                return True
-            at = at.rpartition(b"/")[0]
-        return False
-
-    def _follow_redirects(self, theirs: Mapping[RelPath, core.Change], named: Collection[RelPath]) -> None:
+    def _follow_redirects(self, between: Mapping[RelPath, core.Change], named: Collection[RelPath]) -> None:
         for folder, lower in sorted(self._layer.redirects.items()):
             start = os.fsdecode(lower)
-            for path, change in theirs.items():
+            for path, change in between.items():
                 if path != start and not path.startswith(start + "/"):
                     continue
                 here = folder + os.fsencode(path[len(start) :])
                 if change.base is not None:
                     if RelPath(os.fsdecode(here)) not in named:
                         self.pin(here, path)
-                elif path != start and not self._covered(here, folder):
+                elif path != start and not self._layer.covers(here, folder):
                     top = self._topmost_new(path, start)
                     self.record(("hide-own", os.fsdecode(folder) + top[len(start) :]))
                 self.touched.add(here)
@@ -197,37 +196,26 @@ class Switch:
         return path
 
     def prune(self, gone: Iterable[RelPath]) -> None:
-        """Remove folders in which nothing is left, and which the course had for files of a folder that is gone."""
+        """Remove folders of the upper that are empty and were only there for files of a folder that is gone."""
         folders = {folder for path in gone for folder in core.parents(path)}
         for folder in sorted(folders, reverse=True):  # what is in a folder comes before it
             at, index = os.fsencode(folder), self.new.find(folder)
             if (index is not None and self.new.record(index).is_folder) or not self._was(folder):
                 continue
-            if self._shows_moved(at):
-                continue
+            if index is None and self.overlay.layer.covers(at):
+                continue  # the student's own, or one that he moved here
+            if any(path in self._layer.redirects for path in self._layer.below(at)):
+                continue  # a folder that he moved into it has nothing in the upper to show for it
             node = self.overlay.at(at)
             if index is not None:
                 self._remove_empty(at)  # a file takes the name: empty folders make room
             try:
                 self.overlay.upper.rmdir(at)
-            except FileNotFoundError:
-                pass
             except OSError:
                 continue
-            if at in self._layer.redirects:
-                self.record(("clear", folder), ("show", folder))
             if isinstance(node, Folder):
                 node.upper = False
             self.touched.add(at)
-
-    def _shows_moved(self, folder: bytes) -> bool:
-        """Whether something shows in a folder because the student moved it: the upper need not have any of it."""
-        if any(path in self._layer.redirects for path in self._layer.below(folder)):
-            return True
-        lower = self._layer.redirects.get(folder)
-        index = None if lower is None else self.new.find(RelPath(os.fsdecode(lower)))
-        children = () if index is None else self.new.children(index)
-        return any(folder + b"/" + self.new.name(child) not in self._layer.hidden for child in children)
 
     def _was(self, path: RelPath) -> bool:
         return self.old is not None and self.old.find(path) is not None

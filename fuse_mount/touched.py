@@ -1,6 +1,11 @@
-"""What of a commit's changes may concern what the student has."""
+"""What of a commit's changes may concern what the student has, or is about to have."""
 
 from fuse_mount.overlay import Overlay
+
+
+def being_written(overlay: Overlay) -> set[bytes]:
+    """Where files are open for writing: from one of the course's nothing may have been copied up yet."""
+    return {node.path() for node in overlay.writing if not node.gone}
 
 
 class Touched:

@@ -18,7 +18,7 @@ from fuse_mount.lower import SnapshotLower
 from fuse_mount.observe import Observer, files_at
 from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale, Switch, make_folder, own, unbind
-from fuse_mount.touched import Touched
+from fuse_mount.touched import Touched, being_written
 from syncd.blobs import Snapshot
 from syncd.core.entry import Change, Entry, RelPath
 from syncd.manifest import difference, since_agreed
@@ -276,7 +276,7 @@ class Updating:
     def _rest(self) -> Iterator[tuple[RelPath, _Rest]]:
         """The paths that the commit changes and no step names, where the student may have something."""
         named = self._named()
-        written = {os.fsdecode(node.path()) for node in self.overlay.writing if not node.gone}
+        written = set(map(os.fsdecode, being_written(self.overlay)))
         touched = Touched(self.overlay)
         waiting = self.overlay.layer.waiting
         for path in self.theirs.keys() | waiting.keys():
@@ -307,7 +307,7 @@ class Updating:
                     self.out.refused.append(Take(path, None))
                     self._wait(path)
         named = self._named()
-        self.switch.follow(self.theirs, named | self._waits.keys())
+        self.switch.follow(self.between, self.theirs, named | self._waits.keys())
         gone = [path for path, change in self.between.items() if change.now is None]
         self.switch.keep_moved(gone)
         self.switch.forget_vanished()

@@ -39,17 +39,37 @@ def test_all_folders_left_empty_by_the_course_go(view: BareView, hands: Hands, s
     assert hands.tree() == {"a": b"1"}
 
 
-def test_a_moved_folder_that_was_emptied_goes_with_the_course_s_folder_of_its_name(
-    view: BareView, hands: Hands, store: Store
+@pytest.mark.parametrize("own", ["made", "moved"])
+def test_an_empty_folder_of_the_student_s_stays_when_the_course_s_of_its_name_goes(
+    view: BareView, hands: Hands, store: Store, own: str
 ) -> None:
     view.apply(Update(store.commit({"lab/x": b"1", "work/x": b"1", "a": b"1"}), []))
     _remove(hands, "lab")
-    hands.rename("work", "lab")
-    hands.remove("lab/x")
+    if own == "made":
+        hands.mkdir("lab")
+    else:
+        hands.rename("work", "lab")
+        hands.remove("lab/x")
+    before = hands.tree()
+    assert before["lab"] is None
     view.observe()
     view.apply(Update(store.commit({"work/x": b"1", "a": b"1"}), []))
-    assert hands.tree() == {"a": b"1"}
-    assert set(view.observe()) == {"work/x"}
+    assert hands.tree() == before
+
+
+def test_what_a_moved_folder_lacked_while_it_waited_does_not_come_to_it_later(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    first, rest = {"lab/x": b"1", "lab/y": b"1"}, {"lab/y": b"1"}
+    view.apply(Update(store.commit(first), []))
+    hands.write("lab/x", b"mine")
+    view.observe()
+    view.apply(Update(store.commit(rest), [Wait(path("lab/x"), None)]))
+    hands.rename("lab", "mine")
+    hands.rename("mine/x", "x")
+    stamp = view.observe()[path("lab/x")].stamp
+    view.apply(Update(store.commit({"lab/x": b"2", "lab/y": b"1"}), [Take(path("lab/x"), stamp)]))
+    assert hands.tree() == {"x": b"mine", "mine": None, "mine/y": b"1", "lab": None, "lab/x": b"2"}
 
 
 @pytest.mark.parametrize("added", [{}, {"lab/new": b"n"}])

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ class Dice:
         self.files: dict[str, bytes] = {}
         self.gone_over = 0
         self.replaced: set[str] = set()
+        self.folders: dict[int, str] = {}
+        """The plain folder's folders that are the course's, by inode, and where it has them."""
         plain.mkdir()
         self.view: BareView = opened()
         self.switch()
@@ -78,6 +81,8 @@ class Dice:
                 code = error.errno or 0
                 results.append(errno.ENOTEMPTY if code == errno.EEXIST and "mv" in said else code)
         assert results[0] == results[1], f"{said}: {results}"
+        there = {path.lstat().st_ino for path in plain.rglob("*")}
+        self.folders = {ino: path for ino, path in self.folders.items() if ino in there}
         return f"{said} -> {results[0]}"
 
     def switch(self) -> None:
@@ -134,8 +139,9 @@ class Dice:
         self.set_plain(result, was, new)
         # A folder of the commit shows even if all its files wait to be taken; that is nobody's loss.
         for path, data in sorted(Hands(self.view.overlay).tree().items()):
-            if data is None and path in {folder for file in new for folder in parents(RelPath(file))}:
+            if data is None and path in _folders(new):
                 (self.plain / path).mkdir(exist_ok=True)
+        self.claim(result, was, new)
 
     def go_over(self, snapshot: Snapshot, new: dict[str, bytes]) -> bool:
         """Without a plan, if the version concerns nothing of the student's; whether it did."""
@@ -154,6 +160,7 @@ class Dice:
         was, self.files = self.files, new
         self.view.went_over(snapshot)
         self.set_plain(result, was, new)
+        self.claim(result, was, new)
         self.gone_over += 1
         return True
 
@@ -167,12 +174,12 @@ class Dice:
             result.setdefault(folder, None)
 
     def set_plain(self, result: dict[str, bytes | None], was: dict[str, bytes], new: dict[str, bytes]) -> None:
-        """The real folder as it must be; folders that were the course's alone go when they are empty."""
-        old_folders = {folder for path in was for folder in parents(RelPath(path))}
-        new_folders = {folder for path in new for folder in parents(RelPath(path))}
-        for folder in sorted(old_folders - new_folders, key=len, reverse=True):
-            if folder in result and result[folder] is None and not any(p.startswith(folder + "/") for p in result):
+        """The real folder as it must be; folders that are the course's go with it when they are empty."""
+        gone = _folders(was) - _folders(new)
+        for folder in sorted(gone, key=len, reverse=True):
+            if folder in result and self.is_course_s(folder) and not any(p.startswith(folder + "/") for p in result):
                 del result[folder]
+        self.folders = {ino: folder for ino, folder in self.folders.items() if folder not in gone}
         hard = real_tree(self.plain)
         for path in sorted(hard, key=len, reverse=True):
             if path not in result:
@@ -189,6 +196,19 @@ class Dice:
                     target.symlink_to(os.fsdecode(data[3:]))
                 else:
                     target.write_bytes(data)
+
+    def is_course_s(self, folder: str) -> bool:
+        """Whether what is at a path is the course's folder of that name, and none that was made or moved there."""
+        at = self.plain / folder
+        return not folder or (at.is_dir() and self.folders.get(at.lstat().st_ino) == folder)
+
+    def claim(self, result: dict[str, bytes | None], was: dict[str, bytes], new: dict[str, bytes]) -> None:
+        """The course's are those in which it shows a file, and those that came to it in its own."""
+        shows = {path for path in self.replaced if path in new and result.get(path) == new[path]}
+        for folder in sorted(_folders(shows) | (_folders(new) - _folders(was))):
+            at = self.plain / folder
+            if at.is_dir() and (folder in _folders(shows) or self.is_course_s(folder.rpartition("/")[0])):
+                self.folders[at.lstat().st_ino] = folder
 
     def check_observed(self, mine: dict[RelPath, Mine]) -> None:
         """What is observed is the difference to the base, file by file, and nothing else."""
@@ -207,6 +227,10 @@ class Dice:
 
     def restart(self) -> None:
         self.view = self.opened()
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    return {folder for path in paths for folder in parents(RelPath(path))}
 
 
 def _entry(data: bytes | None) -> Entry | None:
