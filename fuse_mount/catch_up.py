@@ -15,7 +15,7 @@ from fuse_mount.lower import SnapshotLower
 from fuse_mount.nodes import ROOT, folder_number
 from fuse_mount.overlay import Overlay
 from fuse_mount.switch import Stale, unbind
-from fuse_mount.touched import Touched
+from fuse_mount.touched import Touched, being_written
 from syncd.blobs import Snapshot
 from syncd.core.entry import RelPath, parents
 from syncd.core.errors import SyncError
@@ -31,6 +31,7 @@ class CatchUp:
         """`switch`: whether the view shows the version now."""
         self._newest, self._switch, self._asked = newest, switch, asked
         self._tried = 0
+        self._refused = 0
         self._still = 0
 
     def __call__(self) -> None:
@@ -43,6 +44,7 @@ class CatchUp:
         if posted is not None and not self._still and self._can_switch(posted):
             self._newest.settle(posted, by_itself=True)
         else:
+            self._refused = version
             self._asked()
 
     def at_newest(self) -> bool:
@@ -53,6 +55,11 @@ class CatchUp:
         self._tried = posted.version
         self._newest.settle(posted, by_itself=True)
         return True
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether somebody looked since the last version was posted, and was shown the one before."""
+        return 0 < self._refused == self._tried
 
     @contextmanager
     def still(self, overlay: Overlay) -> Iterator[None]:
@@ -84,7 +91,8 @@ def switch_at_once(overlay: Overlay, to: Snapshot, paths: Mapping[RelPath, str])
     touched = Touched(overlay)
     gone = {folder for path, kind in paths.items() if kind == "-" for folder in parents(path)}
     vanished = {folder for folder in gone if to.manifest.find(folder) is None}
-    if any(touched(os.fsencode(path)) for path in (*paths, *vanished)):
+    written = being_written(overlay)
+    if any(path in written or touched(path) for path in map(os.fsencode, (*paths, *vanished))):
         return None
     with overlay.nodes.passing():
         overlay.hold_open()

@@ -231,8 +231,12 @@ class OverlayView:
         with self._overlay.lock:
             self._catch_up = None if newest is None else CatchUp(newest, self._switch_at_once, asked)
             self._overlay.catch_up = self._catch_up or (lambda: None)
-            folders = [ino for ino, node in self._overlay.nodes.by_ino.items() if isinstance(node, Folder)]
-        if newest is None and isinstance(self._engine, KernelEngine):
+        self._tell_all()  # a version may have been posted before, and what was looked up since then be one behind
+
+    def _tell_all(self) -> None:
+        if isinstance(self._engine, KernelEngine):
+            with self._overlay.lock:
+                folders = [ino for ino, node in self._overlay.nodes.by_ino.items() if isinstance(node, Folder)]
             self._engine.tell_all(folders)
 
     def still(self) -> contextlib.AbstractContextManager[None]:
@@ -242,7 +246,11 @@ class OverlayView:
     def at_newest(self) -> bool:
         """See `CatchUp`."""
         with self._overlay.lock:
-            return self._catch_up is not None and self._catch_up.at_newest()
+            there = self._catch_up is not None and self._catch_up.at_newest()
+            looked = self._catch_up is not None and self._catch_up.was_refused
+        if there and looked:
+            self._tell_all()  # kernels were told when the version was posted, and not to wait until it shows
+        return there
 
     def nudge(self) -> None:
         """Tell programs that watch folders what changed since the last time, where nobody applied an update."""
@@ -262,6 +270,8 @@ class OverlayView:
             return False
         self._observer = self._observing(to)
         self._owe(stale)
+        if isinstance(self._engine, KernelEngine):
+            self._engine.tell_if_listing(stale)
         return True
 
     def is_served(self) -> bool:

@@ -6,6 +6,7 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from fuse_mount.handover import Handed, Handover
@@ -23,6 +24,8 @@ from fuse_mount.switch import Stale
 _START_S = 5.0
 _NUDGED_AFTER_S = 0.02, 0.4
 
+_LISTING_S = 10.0
+"""After so long the answer to a listing has been read, however busy the machine is."""
 _MANY = 500
 """Above so many stale names one message that makes all names be looked up again is cheaper."""
 
@@ -69,6 +72,8 @@ class KernelEngine:
         """Tell the kernel what a switch made wrong.  Not under the overlay's lock."""
         agreement = self.session.agreement
         if agreement is not None and agreement.epochs and len(stale.names) > _MANY:
+            for folder in stale.folders:
+                self.session.wait_for_listing(folder)
             self.session.inc_epoch()
         else:
             for parent, name in stale.names:
@@ -76,8 +81,19 @@ class KernelEngine:
         for folder in stale.folders:
             self.session.inval_inode(folder)
 
+    def tell_if_listing(self, stale: Stale) -> None:
+        """After a switch of which the kernel was told before: somebody may have been listing a folder just then.
+
+        Names that come with a listing count as looked up when whoever lists has read the answer, be it an old one.
+        """
+        if stale.names and time.monotonic() - self._operations.listed_at < _LISTING_S:
+            self._operations.opening.later.do(partial(self.tell, stale))
+
     def tell_all(self, folders: Iterable[int]) -> None:
         """Have the kernel look all names up again, and list these folders anew.  Not under the overlay's lock."""
+        folders = list(folders)
+        for folder in folders:
+            self.session.wait_for_listing(folder)
         self.session.inc_epoch()
         for folder in folders:
             self.session.inval_inode(folder)

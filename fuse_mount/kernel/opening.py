@@ -53,7 +53,8 @@ class Opening:
         self._session: Session | None = None
         self._registrar: Registrar | None = None
         self._distrusted: set[File] = set()
-        self._later = Later()
+        self.later = Later()
+        """Does what must not be done while the kernel may wait for an answer."""
 
     def begin(self, session: Session, passthrough: bool) -> None:
         """The kernel can do it; whether we may shows at the first try."""
@@ -63,7 +64,7 @@ class Opening:
 
     def end(self) -> None:
         """The conversation is over, and its descriptor about to be closed."""
-        self._later.end()
+        self.later.end()
 
     def open(self, node: File, flags: int, caller: int = 0) -> bytes:
         """Open, and answer the kernel."""
@@ -169,7 +170,7 @@ class Opening:
         if node.backing and self._registrar is not None:
             # The last of a removed file goes with it: the disk frees its blocks, which is not for the next caller
             # to wait for.
-            self._later.do(partial(_close_registration, self._registrar, node.backing))
+            self.later.do(partial(_close_registration, self._registrar, node.backing))
             node.backing = 0
 
     def _is_bound(self, node: File) -> bool:
@@ -191,7 +192,7 @@ class Opening:
 
     def _tell_later(self, ino: int) -> None:
         assert self._session is not None
-        self._later.do(partial(self._session.inval_inode, ino, -1))
+        self.later.do(partial(self._session.inval_inode, ino, -1))
 
 
 def _close_registration(registrar: Registrar, number: int) -> None:

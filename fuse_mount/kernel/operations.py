@@ -37,6 +37,8 @@ class KernelOperations:
         self.opening = Opening(overlay, held)
         self._held = held
         self._ext_xattr = False
+        self.listed_at = float("-inf")
+        """When a folder was last listed with what is in it, on the monotonic clock."""
         self.handlers: dict[int, Handler] = {
             Op.LOOKUP: self._lookup,
             Op.FORGET: self._forget,
@@ -319,6 +321,7 @@ class KernelOperations:
         return self._listing(request, plus=False)
 
     def _readdirplus(self, request: Request) -> Reply:
+        self.listed_at = time.monotonic()
         return self._listing(request, plus=True)
 
     def _listing(self, request: Request, plus: bool) -> Reply:

@@ -161,6 +161,10 @@ class Session:
         """Forget what a name leads to, or that it leads nowhere."""
         self._tell(Notify.INVAL_ENTRY, INVAL_ENTRY_OUT.pack(parent, len(name), 0) + name + b"\0")
 
+    def wait_for_listing(self, folder: int) -> None:
+        """Return when nobody is amid listing a folder: its lock is had for what no entry is called."""
+        self.inval_entry(folder, b"/")
+
     def inval_inode(self, ino: int, offset: int = 0, length: int = 0) -> None:
         """Forget an inode's attributes, and its pages or listing from `offset` on (-1: keep those)."""
         self._tell(Notify.INVAL_INODE, INVAL_INODE_OUT.pack(ino, offset, length))

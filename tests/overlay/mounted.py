@@ -82,6 +82,9 @@ class Mounted:
             case "follow":
                 self._page, self._answers, self._asked = Page(), Answers(), []
                 news = News(self._page.fd, self._answers, 0)
+                for earlier in more:
+                    self._obey(view, "post", earlier)
+                    self._walk()
                 view.follow(news, lambda: self._asked.append(self._page.version))
             case "post":
                 posted = self._page.post(json.dumps({**more[0], "manifest": "", "blobs": "", "ready_at": 0}).encode())
@@ -89,6 +92,11 @@ class Mounted:
                 for words in notices(posted.paths):
                     with contextlib.suppress(OSError):  # as a parent does: what the kernel does not know
                         os.write(view.engine.session.fd, words)
+            case "post while it is still":
+                with view.still():
+                    self._obey(view, "post", *more)
+                    self._walk()
+                return view.at_newest()
             case "went over":
                 return [self._answers.of(0), self._asked]
             case "nudge":
@@ -121,6 +129,10 @@ class Mounted:
             time.sleep(seconds)
             os._exit(0)
 
+    def _walk(self) -> None:
+        """Have another process look at everything, so that the kernel knows all names."""
+        subprocess.run(["find", ".", "-ls"], cwd=self.root, check=True, stdout=subprocess.DEVNULL)
+
     def _snapshot(self, commit: str) -> Any:
         return self.store.snapshot(CommitId(commit))
 
@@ -140,18 +152,26 @@ class Mounted:
         assert isinstance(said, list)
         return said
 
-    def follow(self) -> None:
-        """Go over to what is posted by itself from now on."""
-        self.ask("follow")
+    def follow(self, *earlier: dict[str, Any]) -> None:
+        """Go over to what is posted by itself from now on; `earlier`: what was posted, and looked for, before that."""
+        self.ask("follow", *earlier)
 
     def post(self, files: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         """Post a commit of these files, which follows the one of `before`."""
+        self.ask("post", self.version(files, before))
+
+    def post_while_still(self, files: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        """The same while the view may not go over, and somebody looks; it goes over when its agent finds time."""
+        assert self.ask("post while it is still", self.version(files, before))
+
+    def version(self, files: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+        """What is posted of a commit of these files."""
         new, old = (self.store.commit(each) for each in (files, before))
         kinds = {
             path: "+" if change.base is None else "-" if change.now is None else "~"
             for path, change in difference(old.manifest, new.manifest).items()
         }
-        self.ask("post", {"commit": new.commit, "since": old.commit, "paths": kinds})
+        return {"commit": new.commit, "since": old.commit, "paths": kinds}
 
     def went_over(self) -> tuple[tuple[int, bool], list[int]]:
         """The version that the view has come to, and whether by itself; the versions for which the agent was asked."""

@@ -2,11 +2,16 @@
 
 import os
 import random
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 
 import pytest
+from made_commits import Store
 from mounted import Mounted
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -71,6 +76,81 @@ def test_open_files_keep_what_they_were(follower: Mounted) -> None:
         follower.post(TWO, ONE)
         assert follower.read("lab/x.txt") == b"22"
         assert opened.read() == b"1"
+
+
+@pytest.mark.parametrize("how", ["still", "not yet followed"])
+def test_what_was_looked_up_before_the_view_could_go_over_is_looked_up_again(student: Mounted, how: str) -> None:
+    student.switch(ONE)
+    if how == "still":
+        student.follow()
+        student.post_while_still(TWO, ONE)
+    else:
+        student.follow(student.version(TWO, ONE))
+    assert student.names("lab") == ["new", "x.txt", "y.txt"] and student.went_over()[0] == (1, True)
+    assert not student.path("lab/old/z.txt").exists()
+    assert {path: os.stat(student.path(path)).st_size for path in TWO} == {
+        path: len(data) for path, data in TWO.items()
+    }
+    assert _walked(student.root) == TWO
+
+
+_LIST = """
+import ctypes, mmap, os, sys
+folder, page = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[2], os.O_RDWR)
+room = (ctypes.c_char * 4096).from_buffer(mmap.mmap(page, 4096))
+print("ready", flush=True)
+input()
+assert ctypes.CDLL(None).syscall(ctypes.c_long(getdents64), folder, room, ctypes.c_long(4096)) > 0
+"""
+
+
+def test_an_answer_that_is_read_late_brings_no_old_names(follower: Mounted, store: Store, tmp_path: Path) -> None:
+    # Whoever lists is held up between the answer and the kernel's use of it: it writes to a page that nobody serves.
+    numbers = {"x86_64": "217", "aarch64": "61"}
+    if (number := numbers.get(os.uname().machine)) is None:
+        pytest.skip("a system call's number is not known here")
+    slow = Mounted(store, tmp_path, "kernel", "slow")
+    slow.switch({"page": b" " * 4096})
+    code, paths = _LIST.replace("getdents64", number), (follower.path("lab"), slow.path("page"))
+    words = [sys.executable, "-c", code, *map(str, paths)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lister:
+        assert lister.stdin is not None and lister.stdout is not None and lister.stdout.readline() == b"ready\n"
+        os.kill(slow.process, signal.SIGSTOP)
+        try:
+            asked = follower.ask("requests")
+            lister.stdin.write(b"\n")
+            lister.stdin.flush()
+            _wait(lambda: follower.ask("requests") > asked)
+            time.sleep(0.05)  # the answer is short
+            follower.post(TWO, ONE)
+            assert follower.path("lab").is_dir() and follower.went_over()[0] == (1, True)
+        finally:
+            os.kill(slow.process, signal.SIGCONT)
+    assert lister.returncode == 0
+    slow.close()
+    _wait(lambda: follower.path("lab/x.txt").stat().st_size == 2)
+    assert _walked(follower.root) == TWO
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_what_is_open_for_writing_is_left_to_the_agent_though_nothing_is_written_yet(
+    follower: Mounted, size: int
+) -> None:
+    old, new = {**ONE, "lab/x.txt": b"1" * size}, {**TWO, "lab/x.txt": b"2" * size}
+    follower.switch(old)
+    with open(follower.path("lab/x.txt"), "ab", buffering=0) as opened:
+        follower.post(new, old)
+        assert follower.read("lab/y.txt") == b"1" and follower.went_over() == ((0, False), [1])
+        opened.write(b" mine")
+    assert follower.read("lab/x.txt") == b"1" * size + b" mine"
+    assert follower.observe() == ["lab/x.txt"]
 
 
 def test_what_the_student_has_is_left_to_the_agent(follower: Mounted) -> None:
