@@ -242,7 +242,7 @@ def _add_links(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
         c.Proxy.extra_routes = routes
     if found.git_pull_links and not is_ours(earlier := c.JupyterHub.get("user_redirect_hook")):
         c.JupyterHub.user_redirect_hook = git_pull_hook(
-            courses, found.allowed_repositories, found.service_name, _hook(earlier)
+            courses, found.allowed_repositories, found.default_account, found.service_name, _hook(earlier)
         )
 
 

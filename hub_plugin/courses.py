@@ -102,8 +102,8 @@ def repository_of(remote: str) -> str:
     found = _URL.fullmatch(remote.strip()) or _SCP.fullmatch(remote.strip())
     if found is None:
         return ""
-    path = found[2].strip("/").removesuffix(".git").rstrip("/")
-    return f"{found[1]}/{path}".casefold()
+    path = "/".join(part for part in found[2].split("/") if part).removesuffix(".git")
+    return f"{found[1]}/{path}".casefold().removeprefix("www.")
 
 
 def _course(name: str, settings: object, group: str, staff_group: str) -> Course:

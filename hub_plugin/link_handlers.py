@@ -6,10 +6,11 @@ They need neither node nor agent: whatever is in the student's folder opens, als
 from aiohttp import web
 
 from hub_plugin import words
-from hub_plugin.adding import Open, add_and_open
+from hub_plugin.adding import add_and_open
 from hub_plugin.context import context_key, open_to_anybody, visitor_key
 from hub_plugin.courses import Course, Role, role_in
-from hub_plugin.links import Opening, UnknownRepository, git_pull, interact, interact_file, open_course
+from hub_plugin.link_queries import FORMS, query_of
+from hub_plugin.links import Opening, UnknownRepository, open_course
 from hub_plugin.login import NotAllowed
 
 
@@ -17,8 +18,8 @@ def add_routes(app: web.Application, prefix: str, base_url: str) -> None:
     """Where they are; the hub's own address for Interact only leads here, where the cookie is."""
     app.router.add_get(f"{base_url}hub/interact", _to_interact)
     app.router.add_get(f"{base_url}hub/interact/", _to_interact)
-    app.router.add_get(f"{prefix}interact", _interact)
-    app.router.add_get(f"{prefix}git-pull", _git_pull)
+    for form in FORMS:
+        app.router.add_get(f"{prefix}{form}", _follow)
     app.router.add_get(f"{prefix}open/{{course}}", _open)
     app.router.add_get(f"{prefix}open/{{course}}/{{path:.*}}", _open)
 
@@ -34,53 +35,20 @@ async def _open(request: web.Request) -> web.StreamResponse:
     raise _to(request, open_course(request.app[context_key].courses.now(), name, path, request.query.get("app", "")))
 
 
-async def _interact(request: web.Request) -> web.StreamResponse:
-    query = request.query
-    app, account = query.get("app", ""), query.get("account", "")
-    default = request.app[context_key].settings.default_account
+async def _follow(request: web.Request) -> web.StreamResponse:
+    query = query_of(request.query.items())
+    form, account = request.path.rsplit("/", 1)[-1], request.app[context_key].settings.default_account
 
     def read(courses: tuple[Course, ...]) -> Opening:
-        if "file" in query and "repo" not in query:
-            return interact_file(courses, query["file"], app)
-        paths, branch = query.getall("path", []), query.get("branch", "")
-        repo = query.get("repo", "")
-        return interact(courses, repo, paths, account=account, branch=branch, app=app, default_account=default)
+        return FORMS[form](courses, query, account)
 
-    return await _follow(request, read)
-
-
-async def _git_pull(request: web.Request) -> web.StreamResponse:
-    query = request.query
-
-    def given(name: str) -> str:
-        return query.get(f"{name}path") or query.get(f"{name}Path") or ""
-
-    def read(courses: tuple[Course, ...]) -> Opening:
-        return git_pull(
-            courses,
-            query.get("repo", ""),
-            branch=query.get("branch", ""),
-            urlpath=given("url"),
-            targetpath=given("target"),
-            subpath=given("sub"),
-            app=query.get("app", ""),
-        )
-
-    return await _follow(request, read)
-
-
-async def _follow(request: web.Request, read: Open) -> web.StreamResponse:
     try:
-        opening: Opening | web.Response = read(_courses(request))
+        opening: Opening | web.Response = read(request.app[context_key].settings.courses)
     except UnknownRepository as unknown:
         opening = await add_and_open(request, unknown, read)
     if isinstance(opening, web.Response):
         return opening
     raise _to(request, opening)
-
-
-def _courses(request: web.Request) -> tuple[Course, ...]:
-    return request.app[context_key].settings.courses
 
 
 def _to(request: web.Request, opening: Opening) -> web.HTTPFound:

@@ -8,19 +8,18 @@ it only chooses among the courses that the hub's configuration allows, so nothin
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from hub_plugin import words
 from hub_plugin.courses import Course, repository_of
+from hub_plugin.urlpaths import CONTROL, LONGEST, decoded_twice, into_folder, target_of, within_server
 from syncd.core.errors import NeedsUser
 
-_LONGEST = 2_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-# What comes before a file's path in the addresses of the programs that open one.
-_VIEWERS = ("lab/tree", "doc/tree", "tree", "notebooks", "edit", "view", "files", "retro/tree", "retro/notebooks")
-_RAW = {"raw.githubusercontent.com": 3, "github.com": 4}
-"""How many parts of such an address come before the file's path: owner, name, (blob or raw,) branch."""
+_RENAMED = frozenset({"main", "master"})
+"""A default branch that was renamed: links of before name the other one, and hosts lead from it to this one."""
+_SITES = {"data8.org": "data-8"}
+"""Whose repositories a site shows, each below its name, beside OWNER.github.io."""
 
 
 class UnknownRepository(NeedsUser):
@@ -29,6 +28,10 @@ class UnknownRepository(NeedsUser):
     def __init__(self, repo: str, branch: str) -> None:
         super().__init__(words.link_unknown_repository(repo[:200]))
         self.repo, self.branch = repo, branch
+
+
+class OtherBranch(NeedsUser):
+    """A course has the repository of a link, and follows another branch of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,35 @@ def interact(
 ) -> Opening:
     """DS8-Interact's form: all paths are in the folder already, and the last one opens."""
     cleaned = [clean_path(path) for path in paths]
-    owner = account or default_account
-    course = _find(courses, repo if "/" in repo else f"{owner}/{repo}" if owner else repo, branch, loose=not account)
+    owner, plain = account or default_account, "/" not in repo
+    named = f"{owner}/{repo}" if plain and owner else repo
+    course = _find(courses, named, branch, loose=plain and not account)
     return _opening(course, cleaned[-1] if cleaned else "", app)
 
 
 def interact_file(courses: Sequence[Course], address: str, app: str = "") -> Opening:
-    """DS8-Interact's `?file=`: the address of one file, on GitHub's pages or its raw form."""
+    """DS8-Interact's `?file=`: the address of one file, on GitHub's pages, in raw form or on a repository's site."""
     parts = _address(address)
-    before = _RAW.get((parts.hostname or "").casefold())
-    pieces = parts.path.strip("/").split("/")
-    if before is None or len(pieces) <= before or (before == 4 and pieces[2] not in ("blob", "raw")):
+    host = (parts.hostname or "").casefold().removeprefix("www.")
+    owner, pieces = _SITES.get(host) or host.removesuffix(".github.io"), parts.path.strip("/").split("/")
+    if owner != host and len(pieces) > 1:
+        repo, branch, path = f"{owner}/{pieces[0]}", "", pieces[1:]
+    elif (found := _on_github(host, pieces)) is not None:
+        repo, branch, path = found
+    else:
         raise NeedsUser(words.LINK_FILE_FORM)
-    course = _find(courses, f"{pieces[0]}/{pieces[1]}", pieces[before - 1])
-    return _opening(course, clean_path(unquote("/".join(pieces[before:]))), app)
+    return _opening(_find(courses, repo, branch), clean_path(unquote("/".join(path))), app)
+
+
+def _on_github(host: str, pieces: list[str]) -> tuple[str, str, list[str]] | None:
+    """Repository, branch and path: after `owner/name/blob/` or `owner/name/raw/`, and raw form without either."""
+    if host == "github.com" and pieces[2:3] in (["blob"], ["raw"]):
+        pieces = pieces[:2] + pieces[3:]
+    elif host != "raw.githubusercontent.com":
+        return None
+    if pieces[2:4] == ["refs", "heads"]:
+        pieces = pieces[:2] + pieces[4:]
+    return (f"{pieces[0]}/{pieces[1]}", pieces[2], pieces[3:]) if len(pieces) > 3 else None
 
 
 def git_pull(
@@ -87,6 +105,7 @@ def git_pull(
     app: str = "",
 ) -> Opening:
     """Nbgitpuller's form; an `urlpath` that leads into its clone leads into the synced folder."""
+    repo = decoded_twice(repo)
     course = _find(courses, repo, branch)
     if not urlpath:
         return _opening(course, clean_path(subpath), app)
@@ -94,32 +113,17 @@ def git_pull(
     if not targetpath:
         # The name as the link spells it: folders keep the case that repositories do not.
         clone = repo.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or clone
-    return Opening(course, "", _into_folder(_within_server(urlpath), clone, course.folder))
+    return Opening(course, "", into_folder(within_server(urlpath), clone, course.folder))
 
 
 def clean_path(text: str) -> str:
     """A path inside a course's folder, without detours; '' is the folder.  NeedsUser if it leads out of it."""
-    if len(text) > _LONGEST or _CONTROL.search(text):
+    if len(text) > LONGEST or CONTROL.search(text):
         raise NeedsUser(words.LINK_BAD_PATH)
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if any(part == ".." or part.casefold() == ".git" or len(part.encode("utf-8", "replace")) > 255 for part in parts):
         raise NeedsUser(words.LINK_BAD_PATH)
     return "/".join(parts)
-
-
-def target_of(course: Course, path: str, app: str = "") -> str:
-    """The address of a file within a server: in Lab unless an app says Notebook or RStudio."""
-    whole = quote(f"{course.folder}/{path}" if path else course.folder)
-    match app.casefold():
-        case "" | "lab" | "jupyterlab":
-            return f"lab/tree/{whole}"
-        case "notebook" | "classic" | "nbclassic" | "retro" | "retrolab":
-            name = path.rsplit("/", 1)[-1]
-            viewer = "notebooks" if name.endswith(".ipynb") else "edit" if "." in name else "tree"
-            return f"{viewer}/{whole}"
-        case "rstudio":
-            return "rstudio/"
-    raise NeedsUser(words.link_unknown_app(app[:64]))
 
 
 def _opening(course: Course, path: str, app: str) -> Opening:
@@ -128,8 +132,8 @@ def _opening(course: Course, path: str, app: str) -> Opening:
 
 def _find(courses: Sequence[Course], repo: str, branch: str, *, loose: bool = False) -> Course:
     """The course of a repository, named by address, `owner/name` or, loosely, by its last name alone."""
-    if len(repo) > _LONGEST or _CONTROL.search(repo) or len(branch) > 255:
-        raise NeedsUser(words.link_unknown_repository(repo[:200]))
+    if len(repo) > LONGEST or CONTROL.search(repo) or len(branch) > 255:
+        raise UnknownRepository(repo, branch)
     found = _matches(courses, repo.strip())
     last = repo.rsplit("/", 1)[-1].casefold()
     if not found and loose and _PLAIN_NAME.fullmatch(last):
@@ -139,8 +143,10 @@ def _find(courses: Sequence[Course], repo: str, branch: str, *, loose: bool = Fa
     if not found:
         raise UnknownRepository(repo, branch)
     fitting = [course for course in found if not branch or course.branch in (None, branch)]
+    if not fitting and branch in _RENAMED:
+        fitting = [course for course in found if course.branch in _RENAMED]
     if not fitting:
-        raise NeedsUser(words.link_other_branch(found[0].name, branch))
+        raise OtherBranch(words.link_other_branch(found[0].name, branch))
     return fitting[0]
 
 
@@ -149,6 +155,8 @@ def _matches(courses: Sequence[Course], repo: str) -> list[Course]:
         wanted = repository_of(repo)
         return [course for course in courses if wanted and course.repository == wanted]
     named = repo.strip("/").removesuffix(".git").casefold()
+    if named.count("/") > 1:  # the host without its scheme
+        return [course for course in courses if course.repository == repository_of(f"https://{named}")]
     owner, _, name = named.partition("/")
     if not (_PLAIN_NAME.fullmatch(owner) and _PLAIN_NAME.fullmatch(name)):
         return []
@@ -161,29 +169,6 @@ def _address(text: str) -> SplitResult:
         fits = parts.scheme in ("http", "https") and parts.port is None and not parts.username
     except ValueError:
         fits = False
-    if len(text) > _LONGEST or _CONTROL.search(text) or not fits:
+    if len(text) > LONGEST or CONTROL.search(text) or not fits:
         raise NeedsUser(words.LINK_FILE_FORM)
     return parts
-
-
-def _within_server(urlpath: str) -> str:
-    """An address relative to a server.  NeedsUser if a browser could read it as another place."""
-    if len(urlpath) > _LONGEST or _CONTROL.search(urlpath) or _CONTROL.search(unquote(urlpath)):
-        raise NeedsUser(words.LINK_BAD_URLPATH)
-    inside = urlpath.removeprefix("/")
-    path = re.split(r"[?#]", inside, maxsplit=1)[0]
-    decoded = unquote(unquote(path))
-    elsewhere = inside.startswith("/") or ":" in decoded.split("/", 1)[0]
-    if elsewhere or any(part in ("..", ".") for part in decoded.split("/")) or decoded.startswith("/"):
-        raise NeedsUser(words.LINK_BAD_URLPATH)
-    return quote(inside, safe="/%?#&=+:@,;!$'()*~")
-
-
-def _into_folder(urlpath: str, clone: str, folder: str) -> str:
-    path, rest = re.fullmatch(r"([^?#]*)(.*)", urlpath, re.DOTALL).groups()  # type: ignore[union-attr]
-    for viewer in sorted(_VIEWERS, key=len, reverse=True):
-        for spelled in (quote(clone), quote(clone, safe="")):
-            start = f"{viewer}/{spelled}"
-            if path == start or path.startswith(start + "/"):
-                return f"{viewer}/{quote(folder)}{path[len(start) :]}{rest}"
-    return path + rest
