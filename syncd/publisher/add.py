@@ -9,10 +9,8 @@ from syncd.core import transfer
 from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.errors import NeedsUser
 from syncd.core.progress import Told, nobody, of_transfer
-from syncd.core.safety import Vanishing
 from syncd.git.commits import is_branch_name
 from syncd.git.remote import Behind, Remote
-from syncd.publisher.commit import Safety, commit
 from syncd.publisher.credentials import Credentials
 from syncd.publisher.local import Local
 from syncd.publisher.look import Looked, look_everywhere
@@ -139,7 +137,7 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
         if head is not None and not merge:
             _check_same(here, mine, head)
         if mine:
-            commit(here, looked, Safety(Vanishing(), 0.0, agreed=True))
+            local.commit(looked, agreed=True)
     notes: tuple[str, ...] = ()
     if head is not None:
         taken = local.take_in(head)

@@ -27,12 +27,9 @@ class Safety:
 def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
     """Commit what changed, durably; the new head, or None if there is nothing to commit.
 
-    What a merge put here before a crash is left to the merge, which is made again.
     Held, with nothing done, if too much vanished.
     """
-    head, history = here.head, here.history
-    is_left = here.cut_short()
-    edits = {path: change for path, change in looked.edits.items() if not is_left(path, change.now)}
+    head, history, edits = here.head, here.history, looked.edits
     before = history.tree_id(head)
     if not edits:
         _unhide(here, before, looked)

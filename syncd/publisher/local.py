@@ -54,6 +54,7 @@ class Local:
         self.here = here
         self._vanishing = Vanishing()
         self._untouched: Untouched | None = None
+        self._left: set[RelPath] = set()
         self._looked_at: tuple[int, int] | None = None
 
     def recover(self) -> list[RelPath]:
@@ -99,7 +100,7 @@ class Local:
                 looked = look_at(here, due.paths, due.impatient)
             if agreed:
                 self._vanishing.forget()
-            taken = TakenUp(commit(here, looked, self._safety(agreed)), looked)
+            taken = TakenUp(self.commit(looked, agreed), looked)
             if due.everything:
                 self._looked_at = here.root.identity
             return taken
@@ -144,9 +145,10 @@ class Local:
                 refused = brought.refused
                 if not refused:
                     history.set_head(here.branch, made.commit)
-                    return TakenIn(made.commit, made.notes)
+                    left, self._left = self._left, set()
+                    return TakenIn(self.commit(look_at(here, left)) or made.commit, made.notes)
                 looked = look_at(here, (*refused, *brought.copies), impatient)
-                committed = commit(here, looked, self._safety(False))
+                committed = self.commit(looked)
                 if waits := looked.half.difference(brought.copies):
                     return TakenIn(None, waits=frozenset(waits))
                 if committed is None and refused == before:
@@ -161,10 +163,16 @@ class Local:
         gone = {path for path in unsettled if not here.is_there(path)}
         if gone:
             still = {path for path in unsettled if path not in gone and not _was_just_written(here, path)}
-            commit(here, look_at(here, gone | still), self._safety(False))
+            self.commit(look_at(here, gone | still))
 
-    def _safety(self, agreed: bool) -> Safety:
-        return Safety(self._vanishing, time.monotonic(), agreed)
+    def commit(self, looked: Looked, agreed: bool = False) -> CommitId | None:
+        """See `commit`.  What a merge put here before it was cut short is left to the merge, which is made again."""
+        is_left = self.here.cut_short()
+        left = {path for path, change in looked.edits.items() if is_left(path, change.now)}
+        for path in left:
+            del looked.edits[path]
+        self._left |= left
+        return commit(self.here, looked, Safety(self._vanishing, time.monotonic(), agreed))
 
 
 def _was_just_written(here: Workspace, path: RelPath) -> bool:

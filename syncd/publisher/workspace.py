@@ -107,14 +107,17 @@ class Workspace:
         head, theirs, history = self.head, self.theirs, self.history
         if theirs is None:
             return lambda path, now: False
+        base = history.merge_base(head, theirs) if head else None
         begun = history.ref(f"refs/begun/{self.branch}")
         if begun is not None and history.look_up(begun).parents != (head, theirs):
             begun = None
 
         def is_left(path: RelPath, now: Entry | None) -> bool:
             in_theirs = history.entry(theirs, path)
-            if in_theirs == now or begun is None or history.entry(begun, path) != now:
-                return in_theirs == now
+            if in_theirs == now and history.entry(base, path) != now:
+                return True
+            if begun is None or history.entry(begun, path) != now:
+                return False
             return in_theirs is not None or history.entry(head, path) is not None
 
         return is_left

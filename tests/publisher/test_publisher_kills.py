@@ -209,6 +209,36 @@ def test_killed_at_any_step_of_a_merge_it_ends_the_same(
         desk.here.close()
 
 
+def test_what_is_deleted_while_their_commit_waits_is_deleted_though_they_never_had_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    fill(desk.folder, {"a": "1", "b": "1"})
+    desk.local.take_up(EVERYTHING)
+    theirs = desk.theirs({"b": "theirs"})
+    fill(desk.folder, {"new": "n", "a": "2"})
+    desk.local.take_up(EVERYTHING)
+    (desk.folder / "new").unlink()
+    fill(desk.folder, {"a": "1"})
+    desk.local.take_up(EVERYTHING)
+    desk.local.take_in(theirs)
+    check(desk, {"a": b"1", "b": b"theirs"})
+    desk.here.close()
+
+
+def test_what_both_delete_is_gone_though_i_had_published_an_edit_of_it(tmp_path: Path) -> None:
+    """The last commits hold an edit against a deletion, so the file stays; but the person deleted it since."""
+    desk = Desk(tmp_path)
+    fill(desk.folder, {"a": "1", "b": "1"})
+    desk.local.take_up(EVERYTHING)
+    theirs = desk.theirs({"a": None})
+    fill(desk.folder, {"a": "2"})
+    desk.local.take_up(EVERYTHING)
+    (desk.folder / "a").unlink()
+    desk.local.take_up(EVERYTHING)
+    desk.local.take_in(theirs)
+    check(desk, {"b": b"1"})
+    desk.here.close()
+
+
 def reopened(place: Path) -> Desk:
     desk = Desk.__new__(Desk)
     desk.place, desk.folder = place, place / "folder"
