@@ -19,7 +19,7 @@ from fuse_mount.inode import File, Folder
 from fuse_mount.journal import Journal, JournalFile, discard, stage
 from fuse_mount.keeper import kept_for, let_go
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, is_mounted, unavailable
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_mounted, unavailable
 from fuse_mount.lower import EmptyLower, SnapshotLower
 from fuse_mount.mount_point import prepare, shut
 from fuse_mount.nudge import watching as watching
@@ -73,12 +73,22 @@ def open_view(
     snapshots: Callable[[CommitId], Snapshot],
     quiet_s: float = 2.0,
     engine: str | None = None,
+    *,
+    leased: bool = False,
 ) -> View:
     """Open an overlay, finishing an update that was interrupted; mounted as soon as there is a base.
 
-    NeedsUser if the folder can't be used, Stop if another process has this state.
+    NeedsUser if the folder can't be used, Stop if another process has this state.  `leased`: none can have it while
+    this one lives, so it takes no lock; and no child of it, which the lease does not cover, stands in when it dies.
     """
-    return OverlayView(root, state, snapshots, quiet_s, engine or os.environ.get(ENGINE, "kernel"))
+    return OverlayView(root, state, snapshots, quiet_s, engine or os.environ.get(ENGINE, "kernel"), leased=leased)
+
+
+def give_up(root: Path, state: Path) -> None:
+    """Another machine serves this view now: what is left of it here goes, and who waits for it gets an error."""
+    let_go(state)
+    if is_mounted(root):
+        close_mount(root)
 
 
 class OverlayView:
@@ -94,11 +104,13 @@ class OverlayView:
         quiet_s: float,
         engine: str = "kernel",
         handed: Handed | None = None,
+        *,
+        leased: bool = False,
     ) -> None:
         """See `open_view`.  `handed`: stand in for a view whose process died."""
         self.root = root
         self._state = state
-        self._stands_in = handed is not None
+        self._stands_in, self._leased = handed is not None, leased
         self._snapshots = snapshots
         self._quiet_s = quiet_s
         self._engine_name = engine
@@ -108,7 +120,7 @@ class OverlayView:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if handed is None and engine == "kernel":
             handed = kept_for(state) or claim(state)
-        self._lock = lock(state, DYING_S if handed is not None else 0.0)
+        self._lock = -1 if leased else lock(state, DYING_S if handed is not None else 0.0)
         self._taken: Taken | None = None
         self._upper = Upper(state / "upper", state / "staging")
         self._log = RecordLog(state / "layer.log", self._upper.real)
@@ -291,7 +303,8 @@ class OverlayView:
         with self._overlay.lock:
             self._log.close()
         self._upper.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
 
     def _show(self, snapshot: Snapshot) -> None:
         self._overlay.lower = SnapshotLower(snapshot, self._upper.mask)
@@ -348,7 +361,8 @@ class OverlayView:
             with shut(self.root) if self._taken is None else contextlib.nullcontext():
                 self._engine = self._started()
             if isinstance(self._engine, KernelEngine) and not self._stands_in:
-                self._engine.keep_for_successor(self._state, self.stand_in, self._doors())
+                stand_in = None if self._leased else self.stand_in
+                self._engine.keep_for_successor(self._state, stand_in, self._doors())
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.root.rmdir()

@@ -25,7 +25,7 @@ class ParentAgents(LocalAgents):
         if missing := [course.name for course in courses if course.name not in {f.get("course") for f in folders}]:
             raise NeedsUser(words.node_has_no(missing[0], account.name))
         if not ready.issuperset(course.name for course in courses):
-            raise TryAgain(words.AGENT_SLOW)
+            raise TryAgain(str(found.get("sentence") or words.AGENT_SLOW)[:500])
 
     async def end(self, user: str) -> None:
         """See `Agents`."""

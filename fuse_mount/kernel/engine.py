@@ -52,19 +52,23 @@ class KernelEngine:
         for folder in taken.folders if taken else ():
             self.session.inval_inode(folder)  # an update may have been finished in between
 
-    def keep_for_successor(self, state: Path, stand_in: Callable[[Handed], None], kept: Iterable[int] = ()) -> None:
+    def keep_for_successor(
+        self, state: Path, stand_in: Callable[[Handed], None] | None, kept: Iterable[int] = ()
+    ) -> None:
         """From now on, if this process dies, the mount goes on.
 
         Whoever started us keeps it for our successor, if it keeps mounts (see `keeper`).  Else a child does,
-        in which `stand_in` serves until a successor claims it; `kept` are descriptors that this needs.
+        in which `stand_in` (None: nobody) serves until a successor claims it; `kept` are descriptors that this needs.
         Nothing happens where the kernel can't ask a successor what the dead process left unanswered (before 7.44).
         """
         self.session.ready.wait(_START_S)
         agreement = self.session.agreement
         if agreement is not None and agreement.resends:
             handed = Handed(self.session.fd, self._held.fd)
-            self._handover = keep(state, handed) or Handover(state, handed, stand_in, kept)
-        else:
+            self._handover = keep(state, handed)
+            if self._handover is None and stand_in is not None:
+                self._handover = Handover(state, handed, stand_in, kept)
+        if self._handover is None:
             with self._overlay.lock:
                 self._overlay.nodes.held = None
 

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from syncd.agent.alone import elsewhere_sentence
+from syncd.agent.lease import served_on
 from syncd.core.errors import NeedsUser
 
 if TYPE_CHECKING:
@@ -148,7 +150,8 @@ def _connected(path: Path) -> socket.socket:
         _at_short_path(path, asking.connect)
     except OSError as problem:
         asking.close()
-        raise NeedsUser(_AWAY) from problem
+        node = served_on(path.parent)
+        raise NeedsUser(elsewhere_sentence(node) if node is not None else _AWAY) from problem
     return asking
 
 

@@ -50,12 +50,14 @@ class Keeper:
         quiet_s: float,
         known: Mapping[str, Kind],
         door: int | None = None,
+        leased: bool = False,
     ) -> None:
-        """Nothing is opened yet.  `door`: see `Snapshots`."""
+        """Nothing is opened yet.  `door`: see `Snapshots`; `leased`: see `OpenView`."""
         self.root = root
         self.kind = kept_kind(state) or wanted or ""
         self.notes: list[str] = _read_notes(state / "notes.json")
         self._state, self._wanted, self._quiet_s, self._known = state, wanted, quiet_s, known
+        self._leased = leased
         self._snapshots = Snapshots(state / "snapshots", door)
         self._versions = Versions(state / "versions")
         self._newest: Newest | None = None
@@ -79,7 +81,8 @@ class Keeper:
         (self._state / "view").mkdir(mode=0o700, parents=True, exist_ok=True)
         self._prune()
         try:
-            self._view = kind.open(self.root, self._state / "view", self._snapshots, self._quiet_s)
+            state = self._state / "view"
+            self._view = kind.open(self.root, state, self._snapshots, self._quiet_s, leased=self._leased)
         except LookupError as problem:
             raise NeedsUser(_BASE_LOST) from problem
         self.kind = kind.name

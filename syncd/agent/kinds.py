@@ -22,9 +22,18 @@ class OpenView(Protocol):
     """Opens a view; see `syncd.view`."""
 
     def __call__(
-        self, root: Path, state: Path, snapshots: Callable[[CommitId], Snapshot], quiet_s: float = 2.0
+        self,
+        root: Path,
+        state: Path,
+        snapshots: Callable[[CommitId], Snapshot],
+        quiet_s: float = 2.0,
+        *,
+        leased: bool = False,
     ) -> View:
-        """Open it, finishing what was interrupted."""
+        """Open it, finishing what was interrupted.
+
+        `leased`: only this process may serve the state, while it lives, and it takes no lock of its own.
+        """
         ...
 
 
@@ -39,6 +48,8 @@ class Kind:
     """What a mount's device is told of a version that changes these paths."""
     watching: Callable[[], Collection[int]] = frozenset
     """Users of this machine with programs that watch such folders."""
+    give_up: Callable[[Path, Path], None] = lambda root, state: None
+    """Takes away what is left here of a folder (and its state) that another machine serves now."""
 
 
 def kinds() -> dict[str, Kind]:
@@ -98,9 +109,9 @@ def _load(point: EntryPoint) -> Kind:
         available = cast(Callable[[], str | None], module.available)
     except (ImportError, AttributeError) as problem:
         return Kind(point.name, _missing, f"it is not installed whole ({problem}).")
-    told = {name: getattr(module, name) for name in ("notices", "watching") if hasattr(module, name)}
+    told = {name: getattr(module, name) for name in ("notices", "watching", "give_up") if hasattr(module, name)}
     return Kind(point.name, opener, available(), **told)
 
 
-def _missing(root: Path, state: Path, snapshots: Callable[[CommitId], Snapshot], quiet_s: float = 2.0) -> View:
+def _missing(*_: object, **__: object) -> View:
     raise NeedsUser("This kind of folder is not installed whole.")

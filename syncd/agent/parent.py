@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import selectors
 import signal
 import socket
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncd.agent.alone import elsewhere_sentence
 from syncd.agent.become import Student, student
 from syncd.agent.cgroup import Groups
 from syncd.agent.herald import Agent, Herald
@@ -31,6 +33,8 @@ from syncd.sd_notify import Telling, tell_ready, tell_stopping
 
 _log = logging.getLogger(__name__)
 _LONGEST = 4096
+_NAME = re.compile(r"[^ A-Za-z0-9._-]")
+"""What is in no name of a node: an agent, which says it, is not trusted."""
 _LONGEST_AGAIN_S, _SETTLED_S = 30.0, 60.0
 _LONGEST_HANG_S = _LONGEST_ASKED_S = 1.0
 """Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that; and who
@@ -153,17 +157,18 @@ class Parent:
             {
                 "course": name,
                 "folder": str(agent.who.home / name),
-                "state": "ready" if name in agent.shown else "starting",
+                "state": "ready" if name in agent.shown else "elsewhere" if agent.elsewhere else "starting",
             }
             for name in agent.courses
         ]
-        return {"user": agent.who.name, "pid": agent.pid, "folders": folders}
+        said = {"sentence": elsewhere_sentence(agent.elsewhere)} if agent.elsewhere else {}
+        return {"user": agent.who.name, "pid": agent.pid, "folders": folders, **said}
 
     # Starting and ending
 
     def _start(self, agent: Running, courses: Mapping[str, Path]) -> None:
         """Where descriptors, processes or memory have run out it is tried again by itself."""
-        agent.courses = tuple(courses)
+        agent.courses, agent.elsewhere = tuple(courses), ""
         agent.shown.clear()
         agent.answers = Answers()
         try:
@@ -201,6 +206,9 @@ class Parent:
             self._deaf(agent)
         elif words[:1] == b"S":
             agent.shown.update(agent.courses[number] for number in words[1:2] if number < len(agent.courses))
+            agent.elsewhere = ""
+        elif words[:1] == b"W":
+            agent.elsewhere = _NAME.sub("?", words[1:].decode(errors="replace"))
         elif words[:1] == b"D":
             self._herald.done(agent)
         elif agent.kept.heard(agent.talk, words, list(fds)):
@@ -298,7 +306,7 @@ class Parent:
         for asker in list(self._askers):
             found = self._agents.get(asker.uid)
             is_there = found is not None and not found.ending and found.shown.issuperset(found.courses)
-            if found is None or asker.until <= now or is_there:
+            if found is None or asker.until <= now or is_there or found.elsewhere:
                 self._askers.remove(asker)
                 _tell(asker.peer, self._facts(found) if found else {"error": "The agent ended at once; see its log."})
         self._herald.do_what_is_due()

@@ -48,20 +48,24 @@ def available() -> str | None:
     return None
 
 
-def open_view(root: Path, state: Path, snapshots: Callable[[CommitId], Snapshot], quiet_s: float = 2.0) -> View:
-    """Open a plain folder, finishing an update that was interrupted.  NeedsUser if the folder is gone."""
-    return PlainView(root, state, snapshots, quiet_s)
-
-
 class PlainView:
     """See `syncd.view.View`; a stamp here is the entry that was seen (`Was`)."""
 
     kind = "plain"
 
     def __init__(
-        self, root: Path, state: Path, snapshots: Callable[[CommitId], Snapshot], quiet_s: float = 2.0
+        self,
+        root: Path,
+        state: Path,
+        snapshots: Callable[[CommitId], Snapshot],
+        quiet_s: float = 2.0,
+        *,
+        leased: bool = False,
     ) -> None:
-        """Open the folder, making it if there never was one."""
+        """Open the folder, making it if there never was one, and finish an update that was interrupted.
+
+        NeedsUser if it is gone; `leased`: see `OpenView`.
+        """
         self.root = root
         self._snapshots = snapshots
         self._quiet_s = quiet_s
@@ -72,7 +76,7 @@ class PlainView:
         """What we put in place ourselves, which is nobody's save."""
         if self._base.commit is None:
             root.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(root)
+        self._lock = None if leased else _locked(root)
         self._folding = _folding(root, state)
         self._cache = StatCache(state / "stat.sqlite")
         try:
@@ -265,6 +269,10 @@ class PlainView:
         except (FileNotFoundError, InTheWay):
             return False
         return time.time() - max(found.st_mtime, found.st_ctime) < self._quiet_s
+
+
+open_view: Callable[..., View] = PlainView
+"""Opens a plain folder."""
 
 
 def _locked(root: Path) -> int | None:

@@ -18,6 +18,8 @@ from syncd.log_fields import about
 
 _log = logging.getLogger(__name__)
 FIRST_AGAIN_S = 0.02
+LONGEST_NAME = 63
+"""Of a node: what fits into a host's name, and into a message to the parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Given:
     """Descriptors of the courses' content."""
     shown: Callable[[str], None]
     """To be called once a course shows."""
+    elsewhere: Callable[[str], None]
+    """To be called with the node that has the folders, while it is waited for."""
     told: Told
 
 
@@ -47,12 +51,15 @@ class Running:
     pid: int = 0
     pidfd: int = -1
     talk: socket.socket | None = None
-    """Where the child tells of each course that shows (S and its place in `courses`), and what to keep (see `kept`)."""
+    """Where the child tells of each course that shows (S and its place in `courses`), of another node that has the
+    folders (W and its name), and what to keep (see `kept`)."""
     kept: Kept = field(default_factory=Kept)
     answers: Answers = field(default_factory=Answers)
     wake: int = -1
     """The end of a pipe that wakes it (see `service.Told`); -1: it was started by an earlier parent."""
     shown: set[str] = field(default_factory=set)
+    elsewhere: str = ""
+    """The node that has the folders, where it is not this one."""
     adopted: bool = False
     started: float = 0.0
     again_at: float | None = None
@@ -140,7 +147,12 @@ def _live(
         for page in pages.values():
             os.close(page)  # it is mapped
         told = Told(news, asleep, lambda: _say(say, b"D"))
-        given = Given(doors, lambda name: _say(say, b"S%c" % courses.index(name)), told)
+        given = Given(
+            doors,
+            lambda name: _say(say, b"S%c" % courses.index(name)),
+            lambda node: _say(say, b"W" + node.encode()[:LONGEST_NAME]),
+            told,
+        )
         status = work(who, courses, given)
     except Exception:  # noqa: BLE001 - the end of a process
         about(_log, user=who.name).exception("the agent of %s ended", who.name)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import functools
 import logging
 import os
@@ -13,13 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from syncd.agent.alone import alone
 from syncd.agent.control import serve
 from syncd.agent.follower import Follower
 from syncd.agent.keeper import Keeper
 from syncd.agent.kinds import Kind, kinds
+from syncd.agent.lease import Times
 from syncd.agent.news import News
+from syncd.agent.shared_disk import may_be_shared
 from syncd.agent.soft_limit import SoftLimit
-from syncd.core.errors import NeedsUser, Stop, SyncError
+from syncd.agent.update import State
+from syncd.core.errors import NeedsUser, SyncError
 from syncd.node.client import NodeClient
 
 _TOLD_AFTER_S = 0.1, 0.8
@@ -52,6 +55,11 @@ class AgentConfig:
     limit: SoftLimit = field(default_factory=SoftLimit)
     told: "Told | None" = None
     """How whoever started us tells us of new versions."""
+    shared: bool | None = None
+    """Whether other machines have the disk of `state`, too; None: as the kind of disk says."""
+    lease: Times = field(default_factory=Times)
+    elsewhere: Callable[[str], None] | None = None
+    """Called with the node that has the folders, while we wait for it to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +80,17 @@ NUDGE = b"n"
 async def run_agent(config: AgentConfig, *, ready: Callable[[Mapping[str, object]], None] | None = None) -> None:
     """Keep the folders until SIGTERM, SIGINT or cancellation; then close them.
 
-    `ready` is called once the folders are open and the control socket answers.  Stop if another agent keeps this
-    state; NeedsUser if two courses share a folder.
+    `ready` is called once the folders are open and the control socket answers.  Stop if another agent of this machine
+    keeps this state, and while one of another machine does it is waited for; NeedsUser if two courses share a folder.
     """
     _check(config)
-    with _only_agent(config.state):
-        known = kinds()
-        async with NodeClient(config.node, config.doors) as node, contextlib.AsyncExitStack() as stack:
-            agent = _Agent(config, known, node, stack)
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shared = may_be_shared(config.state) if config.shared is None else config.shared
+    known = kinds()
+    async with NodeClient(config.node, config.doors) as node:
+        waiting = functools.partial(_wait_for, config, known, node)
+        async with alone(config.state, shared, config.lease, waiting), contextlib.AsyncExitStack() as stack:
+            agent = _Agent(config, known, node, stack, leased=shared)
             for course in config.courses:
                 await agent.open(course)
             if config.told is not None:
@@ -94,9 +105,14 @@ class _Agent:
     """What the control socket reaches."""
 
     def __init__(
-        self, config: AgentConfig, known: Mapping[str, Kind], node: NodeClient, stack: contextlib.AsyncExitStack
+        self,
+        config: AgentConfig,
+        known: Mapping[str, Kind],
+        node: NodeClient,
+        stack: contextlib.AsyncExitStack,
+        leased: bool,
     ) -> None:
-        self._config, self._known, self._node, self._stack = config, known, node, stack
+        self._config, self._known, self._node, self._stack, self._leased = config, known, node, stack, leased
         self._followers: dict[str, Follower] = {}
         self._courses: tuple[FollowedCourse, ...] = config.courses
         self._hearing: set[asyncio.Task[None]] = set()
@@ -108,7 +124,7 @@ class _Agent:
         """Open a course's folder and follow it from now on."""
         config = self._config
         state, door = config.state / "courses" / course.name, config.doors.get(course.name)
-        keeper = Keeper(course.root, state, config.view, config.quiet_s, self._known, door)
+        keeper = Keeper(course.root, state, config.view, config.quiet_s, self._known, door, self._leased)
         shown = functools.partial(config.shown, course.name) if config.shown else None
         news = config.told.news.get(course.name) if config.told else None
         follower = Follower(course.name, config.user, keeper, self._node, config.quiet_s, shown, config.limit, news)
@@ -190,6 +206,20 @@ class _Agent:
         return follower
 
 
+async def _wait_for(
+    config: AgentConfig, known: Mapping[str, Kind], node: NodeClient, elsewhere: str, sentence: str
+) -> None:
+    """Another machine serves our folders: nothing of ours is in the way, and people are told."""
+    if config.elsewhere is not None and elsewhere:
+        config.elsewhere(elsewhere)
+    for course in config.courses:
+        for kind in known.values():
+            await asyncio.to_thread(kind.give_up, course.root, config.state / "courses" / course.name / "view")
+        told = {"user": config.user, "course": course.name, "root": str(course.root)}
+        with contextlib.suppress(SyncError):
+            await node.report({**told, "state": State.WAITING.value, "sentence": sentence})
+
+
 async def _tell(node: NodeClient, follower: Follower, config: AgentConfig) -> None:
     """Report to the node after each change, and now and then: it keeps reports in memory only."""
     await asyncio.sleep(random.uniform(*_TOLD_AFTER_S))  # the folder comes first
@@ -240,19 +270,3 @@ def _check(config: AgentConfig) -> None:
             raise NeedsUser(f"{course.name}: give each course a name and a folder of its own, not inside one another.")
         if course.root == config.state or course.root in config.state.parents:
             raise NeedsUser(f"The folder {course.root} holds the agent's own state; choose another folder.")
-
-
-@contextlib.contextmanager
-def _only_agent(state: Path) -> Iterator[None]:
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise Stop(
-                f"Another agent keeps these folders already (its state is {state}); end that one first."
-            ) from problem
-        yield
-    finally:
-        os.close(lock)

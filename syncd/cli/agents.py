@@ -20,6 +20,7 @@ from syncd.agent.become import Student
 from syncd.agent.cgroup import Groups, Limits, delegated
 from syncd.agent.herald import Herald
 from syncd.agent.kinds import kinds
+from syncd.agent.lease import Times
 from syncd.agent.parent import Parent
 from syncd.agent.records import Records
 from syncd.agent.running import Given
@@ -60,6 +61,7 @@ def agents() -> None:
 @click.option("--memory", type=int, default=256, metavar="MB", help="The most that one agent may use (256).")
 @click.option("--soft-limit", type=int, default=5120, metavar="MB", help="Say so when a student keeps more (5120).")
 @click.option("--quiet", "quiet_s", type=float, default=2.0, hidden=True)
+@click.option("--lease", type=float, nargs=3, default=(5.0, 20.0, 75.0), hidden=True)
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
 def run(
     settings: Path,
@@ -71,6 +73,7 @@ def run(
     memory: int,
     soft_limit: int,
     quiet_s: float,
+    lease: tuple[float, float, float],
     ready_file: Path | None,
 ) -> None:
     """Wait for students; `ensure` (from the hub, PAM or a person) says who has come."""
@@ -93,7 +96,7 @@ def run(
             kept,
             groups,
             courses.of,
-            _work(node, quiet_s, SoftLimit(soft_limit << 20)),
+            _work(node, quiet_s, SoftLimit(soft_limit << 20), courses.config.shared_homes, Times(*lease)),
             idle_s,
             lambda waiting, running: Herald(node, waiting, running, overlay.notices, overlay.watching),
         )
@@ -154,7 +157,9 @@ class _Courses:
         return self._path.stat().st_mtime_ns if self._path.exists() else 0, added_stamp(self.config.store)
 
 
-def _work(node: Path, quiet_s: float, limit: SoftLimit) -> Callable[[Student, Sequence[str], Given], int]:
+def _work(
+    node: Path, quiet_s: float, limit: SoftLimit, shared: bool | None, lease: Times
+) -> Callable[[Student, Sequence[str], Given], int]:
     def live(who: Student, courses: Sequence[str], given: Given) -> int:
         config = AgentConfig(
             courses=tuple(FollowedCourse(name, who.home / name) for name in courses),
@@ -166,6 +171,9 @@ def _work(node: Path, quiet_s: float, limit: SoftLimit) -> Callable[[Student, Se
             shown=given.shown,
             limit=limit,
             told=given.told,
+            shared=shared,
+            lease=lease,
+            elsewhere=given.elsewhere,
         )
         asyncio.run(run_agent(config))
         return 0

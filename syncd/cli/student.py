@@ -34,6 +34,9 @@ _ready_option = click.option("--ready-file", type=click.Path(path_type=Path), hi
 )
 @click.option("--as", "user", metavar="NAME", help="Whom the node shows as the owner, where it can't tell.")
 @_quiet_option
+@click.option(
+    "--shared-home/--own-home", "shared", default=None, help="Other machines have the home, too (default: by its disk)."
+)
 @click.option("--door", "doors", multiple=True, metavar="NAME=DESCRIPTOR", hidden=True)
 @click.option("--shown-fd", type=int, metavar="DESCRIPTOR", hidden=True)
 @_ready_option
@@ -43,6 +46,7 @@ def agent(
     view: str | None,
     user: str | None,
     quiet_s: float,
+    shared: bool | None,
     doors: tuple[str, ...],
     shown_fd: int | None,
     ready_file: Path | None,
@@ -53,7 +57,7 @@ def agent(
     """
     kept = [_followed(text) for text in courses or _mine(socket or store_folder() / "node.sock")]
     teller = _Teller(shown_fd, kept) if shown_fd is not None else None
-    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors), teller)
+    _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors), teller, shared)
 
 
 @click.command()
@@ -130,6 +134,7 @@ def _run(
     state: Path,
     doors: Mapping[str, int] | None = None,
     teller: _Teller | None = None,
+    shared: bool | None = None,
 ) -> None:
     config = AgentConfig(
         courses=tuple(courses),
@@ -140,6 +145,7 @@ def _run(
         quiet_s=quiet_s,
         doors=doors or {},
         shown=teller.shown if teller else None,
+        shared=shared,
     )
     tell = ready_writer(ready_file)
 

@@ -57,6 +57,8 @@ class NodeConfig:
     """The address of the hub's service (see `hub_address`), if that runs on another machine; None: there is none."""
     hub_token_file: Path | None = None
     """The token of this node's service in the hub."""
+    shared_homes: bool | None = None
+    """Whether other nodes have the students' homes, too; None: as the kind of their disk says."""
 
     def __post_init__(self) -> None:
         names = [course.name for course in self.courses]
@@ -65,6 +67,8 @@ class NodeConfig:
             raise NeedsUser(f"The course {twice[0]} is named twice in the node's settings: give each its own name.")
         if not 0.05 <= self.poll_seconds <= 86_400:
             raise NeedsUser("poll_seconds must be between 0.05 and 86400.")
+        if not isinstance(self.shared_homes, bool | None):
+            raise NeedsUser("shared_homes must be true or false.")
         for address in (self.webhook, self.metrics):
             if address is not None:
                 listen_address(address)

@@ -29,25 +29,29 @@ exec(sys.argv[2])
 class ClassNode:
     """The processes of one node; an own context."""
 
-    def __init__(self, root: Path, names: Sequence[str]) -> None:
-        self.root = root
+    def __init__(self, root: Path, names: Sequence[str], machine: str = "", homes: Path | None = None) -> None:
+        """`machine`: a name of its own, as if it had been booted apart; `homes`: those of another node."""
+        self.root, self._machine, self._homes = root, machine, homes or root / "home"
         self.names = list(names)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for folder in (root, *root.parents):
             if folder != Path("/") and os.stat(folder).st_uid == os.geteuid() and folder != Path("/tmp"):
                 folder.chmod(folder.stat().st_mode | 0o711)
         lines = Path("/etc/passwd").read_text()
-        (root / "home").mkdir(mode=0o755)
+        self._homes.mkdir(mode=0o755, exist_ok=True)
         (root / "logs").mkdir()
         for name in self.names:
             lines += f"{name}:x:{self.uid(name)}:{self.uid(name)}::{self.home(name)}:/bin/sh\n"
-            self.home(name).mkdir(mode=0o700)
+            self.home(name).mkdir(mode=0o700, exist_ok=True)
             os.chown(self.home(name), self.uid(name), self.uid(name))
         (root / "passwd").write_text(lines)
+        (root / "boot").write_text(f"boot-of-{machine}\n")
 
     def __enter__(self) -> "ClassNode":
-        holder = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
-        holder.append(f"mount --bind {self.root}/passwd /etc/passwd && echo up && exec sleep infinity")
+        holder = ["unshare", "--mount", "--uts", "--propagation", "private", "sh", "-c"]
+        apart = f"mount --bind {self.root}/boot /proc/sys/kernel/random/boot_id && hostname {self._machine} && "
+        passwd = f"mount --bind {self.root}/passwd /etc/passwd && "
+        holder.append(f"{passwd}{apart if self._machine else ''}echo up && exec sleep infinity")
         self._holder = subprocess.Popen(holder, stdout=subprocess.PIPE, start_new_session=True)
         assert self._holder.stdout is not None and self._holder.stdout.readline() == b"up\n"
         return self
@@ -65,7 +69,7 @@ class ClassNode:
         return _FIRST_UID + self.names.index(name)
 
     def home(self, name: str) -> Path:
-        return self.root / "home" / name
+        return self._homes / name
 
     @property
     def namespace(self) -> str:
@@ -75,7 +79,8 @@ class ClassNode:
     @property
     def inside(self) -> list[str]:
         """What begins a command that runs where the mounts are."""
-        return ["nsenter", f"--mount={self.namespace}", f"--wd={self.root}"]
+        uts = f"--uts=/proc/{self._holder.pid}/ns/uts"
+        return ["nsenter", f"--mount={self.namespace}", uts, f"--wd={self.root}"]
 
     def settings(self, courses: Sequence[str]) -> Path:
         """Write the node's settings: TOML of courses."""
@@ -109,9 +114,9 @@ class ClassNode:
         self.start("broker", "fuse_mount.broker", self.broker)
         self.start_parent(idle_s, quiet_s)
 
-    def start_parent(self, idle_s: float = 600.0, quiet_s: float = 0.0) -> None:
+    def start_parent(self, idle_s: float = 600.0, quiet_s: float = 0.0, *more: str) -> None:
         places = ["--socket", self.agents, "--records", self.root / "records"]
-        numbers = ["--idle", str(idle_s), "--quiet", str(quiet_s)]
+        numbers = ["--idle", str(idle_s), "--quiet", str(quiet_s), *more]
         self.start("parent", "syncd", "agents", "run", "--config", self.root / "node.toml", *places, *numbers)
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
@@ -144,7 +149,7 @@ class ClassNode:
         """Where folders are mounted."""
         table = Path(f"/proc/{self._holder.pid}/mountinfo").read_text().splitlines()
         points = [line.split()[4] for line in table if " fuse.synced-folders " in line]
-        return [point for point in points if point.startswith(str(self.root))]
+        return [point for point in points if point.startswith(str(self._homes))]
 
     def of_students(self) -> list[int]:
         """All processes of students here, agents included."""
