@@ -58,19 +58,23 @@ class ListedFiles:
         """Hold a file once more; False if it can't be held so, or if its number is another's."""
         if not isinstance(ref, int) or ref >= _MOST_REFS:
             return False
-        value = self._numbers.get(ino)
+        value, was = self._numbers.get(ino), -1
+        lookups = value & _MOST_LOOKUPS
         if value:
-            place = self._places[value >> _PLACE_AT]
+            was = value >> _PLACE_AT
+            place = self._places[was]
             assert place is not None
-            same = place.folder is folder and place.lower is lower and _ref(value) == ref
-            if not same or value & _MOST_LOOKUPS == _MOST_LOOKUPS:
+            if place.folder is not folder or lookups == _MOST_LOOKUPS:
                 return False
-            self._numbers.put(ino, value + 1)
-            return True
+            if place.lower is lower and _ref(value) == ref:
+                self._numbers.put(ino, value + 1)
+                return True
         at = self._place(folder, lower)
         if at >= _MOST_PLACES:
             return False
-        self._numbers.put(ino, at << _PLACE_AT | ref << _REF_AT | 1)
+        self._numbers.put(ino, at << _PLACE_AT | ref << _REF_AT | lookups + 1)
+        if was >= 0:
+            self._leave(was)  # a number says path and content: it is the same file in a newer tree
         return True
 
     def take(self, ino: int) -> Listed | None:
@@ -79,7 +83,11 @@ class ListedFiles:
         if not value:
             return None
         self._numbers.remove(ino)
-        at = value >> _PLACE_AT
+        place = self._leave(value >> _PLACE_AT)
+        return Listed(place.folder, place.lower, _ref(value), value & _MOST_LOOKUPS)
+
+    def _leave(self, at: int) -> Place:
+        """One file less has a place; what nobody needs any more goes, and its lower tree with it."""
         place = self._places[at]
         assert place is not None
         place.count -= 1
@@ -88,7 +96,7 @@ class ListedFiles:
             self._free.append(at)
             if self._latest.get(place.folder.ino) == at:
                 del self._latest[place.folder.ino]
-        return Listed(place.folder, place.lower, _ref(value), value & _MOST_LOOKUPS)
+        return place
 
     def forget(self, ino: int, count: int) -> None:
         """The kernel lets go of some look-ups."""

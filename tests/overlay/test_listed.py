@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+import weakref
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,21 @@ def test_a_listed_file_whose_name_leads_elsewhere_by_now_has_none(
         links[name] = fields[10]
     assert links == {b"b": 0, b"c": 1}, "the changed one is another file; the written one is the same"
     assert kernel.list(lab)[b"b"] != listed[b"b"] and kernel.list(lab)[b"c"] == listed[b"c"]
+
+
+def test_what_is_listed_again_after_a_switch_is_held_as_cheaply_and_the_old_tree_let_go(
+    kernel: Kernel, view: BareView, store: Store
+) -> None:
+    lab, old = kernel.list(ROOT)[b"lab"], weakref.ref(view.overlay.lower)
+    listed = kernel.list(lab)
+    view.observe()
+    view.apply(Update(store.commit({**COURSE, "lab/new": b"new"}), []))
+    kernel.list(ROOT)
+    again = kernel.list(lab)
+    assert {name: again[name] for name in listed} == listed and set(again) == {*listed, b"new"}
+    assert kernel.files() == 0 and old() is None
+    kernel.forget()
+    assert len(kernel.overlay.nodes.by_ino) == 1 and len(kernel.overlay.nodes.listed) == 0
 
 
 @pytest.mark.fuse
