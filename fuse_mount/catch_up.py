@@ -7,7 +7,7 @@ nothing that the student has; else the agent is asked to merge, and the old vers
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from fuse_mount.kernel.protocol import INVAL_INODE_OUT, OUT_HEADER, Notify
@@ -107,8 +107,7 @@ def switch_at_once(overlay: Overlay, to: Snapshot, paths: Mapping[RelPath, str])
 def notices(paths: Mapping[RelPath, str] | None) -> list[bytes]:
     """What to write to a mount's device so that its kernel looks names up again, and lists what changed anew.
 
-    A folder's number comes from its path, so this is the same for all mounts; a folder that the student renamed has
-    another number than it says, and its view is not one that goes over at once.
+    A folder's number comes from its path, so this is the same for all mounts (but see `numbered_otherwise`).
     """
     out = [OUT_HEADER.pack(OUT_HEADER.size, Notify.INC_EPOCH, 0)]
     folders: set[str] = set()
@@ -120,3 +119,9 @@ def notices(paths: Mapping[RelPath, str] | None) -> list[bytes]:
         body = INVAL_INODE_OUT.pack(folder_number(os.fsencode(folder)) if folder else ROOT, 0, 0)
         out.append(OUT_HEADER.pack(OUT_HEADER.size + len(body), Notify.INVAL_INODE, 0) + body)
     return out
+
+
+def numbered_otherwise(overlay: Overlay, folders: Iterable[int]) -> set[int]:
+    """Which of these folders `notices` does not reach: the student renamed them, or others of their path were held."""
+    nodes = overlay.nodes.by_ino
+    return {ino for ino in folders if ino != ROOT and folder_number(nodes[ino].path()) != ino}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fuse_mount import observe
-from fuse_mount.catch_up import CatchUp, switch_at_once
+from fuse_mount.catch_up import CatchUp, numbered_otherwise, switch_at_once
 from fuse_mount.catch_up import notices as notices
 from fuse_mount.handover import Handed, claim
 from fuse_mount.inode import File, Folder
@@ -283,7 +283,7 @@ class OverlayView:
         self._observer = self._observing(to)
         self._owe(stale)
         if isinstance(self._engine, KernelEngine):
-            self._engine.tell_if_listing(stale)
+            self._engine.tell_unheard(stale, numbered_otherwise(self._overlay, stale.folders))
         return True
 
     def is_served(self) -> bool:

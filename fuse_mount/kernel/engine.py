@@ -5,7 +5,7 @@ import random
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -85,13 +85,17 @@ class KernelEngine:
         for folder in stale.folders:
             self.session.inval_inode(folder)
 
-    def tell_if_listing(self, stale: Stale) -> None:
-        """After a switch of which the kernel was told before: somebody may have been listing a folder just then.
+    def tell_unheard(self, stale: Stale, otherwise: Collection[int]) -> None:
+        """After a switch of which the kernel was told before, all folders by the numbers of their paths.
 
-        Names that come with a listing count as looked up when whoever lists has read the answer, be it an old one.
+        Names that come with a listing count as looked up when whoever lists has read the answer, be it one of before
+        the switch.  `otherwise`: those of the folders that have another number.
         """
+        later = self._operations.opening.later
         if stale.names and time.monotonic() - self._operations.listed_at < _LISTING_S:
-            self._operations.opening.later.do(partial(self.tell, stale))
+            later.do(partial(self.tell, stale))
+        elif otherwise:
+            later.do(partial(self.tell, Stale(folders=set(otherwise))))
 
     def tell_all(self, folders: Iterable[int]) -> None:
         """Have the kernel look all names up again, and list these folders anew.  Not under the overlay's lock."""

@@ -71,6 +71,31 @@ def test_whoever_stands_in_a_folder_sees_it_change(follower: Mounted) -> None:
     assert said == "new\nx.txt\ny.txt\n221\n"
 
 
+@pytest.fixture
+def listed_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer to a listing can be under way any more."""
+    monkeypatch.setattr("fuse_mount.kernel.engine._LISTING_S", 0.0)
+
+
+@pytest.mark.parametrize("made", ["mkdir own && mv own new", "mkdir new"])
+def test_whoever_stands_in_a_folder_of_their_own_sees_what_the_course_adds_to_it(
+    listed_long_ago: None, follower: Mounted, made: str
+) -> None:
+    subprocess.run(["sh", "-c", made], cwd=follower.root, check=True)
+    shell = subprocess.Popen(
+        ["sh", "-c", "ls; ls; echo; read go; ls"],
+        cwd=follower.path("new"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shell.stdout is not None and shell.stdout.readline() == "\n"
+    follower.post({**ONE, "new/n.txt": b"n"}, ONE)
+    assert follower.read("a.txt") == b"1" and follower.went_over()[0] == (1, True)
+    said, _ = shell.communicate("go\n")
+    assert said == "n.txt\n"
+
+
 def test_open_files_keep_what_they_were(follower: Mounted) -> None:
     with open(follower.path("lab/x.txt"), "rb") as opened:
         follower.post(TWO, ONE)
