@@ -48,9 +48,13 @@ class History(Objects):
 
     def set_head(self, branch: str, commit: CommitId) -> None:
         """Move the branch."""
+        ref = f"refs/heads/{branch}"
+        if self._held and (self.path / ref).is_file():
+            self._write_held((ref, commit))
+            return
         self._write_held()
         with self._writing():
-            self._repo.references.create(f"refs/heads/{branch}", commit, force=True)
+            self._repo.references.create(ref, commit, force=True)
 
     def set_agreed(self, branch: str, commit: CommitId) -> None:
         """Note what the remote shows."""

@@ -99,8 +99,8 @@ class Objects:
         finally:
             self._bulk = None
         with self._writing():
-            for kind, content in bulk.finish():
-                self._put(kind, content)
+            for oid, (kind, content) in bulk.finish().items():
+                self._keep(oid, kind, content)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -114,27 +114,38 @@ class Objects:
             finally:
                 self._held = None
 
-    def _write_held(self) -> None:
+    def _write_held(self, ref: tuple[str, str] | None = None) -> None:
+        """Make durable what is held, and let a ref point at one of these objects then."""
         if self._held:
             held, self._held = self._held, {}
             with self._writing():
-                loose.write(self.path, ((oid, kind, content) for oid, (kind, content) in held.items()))
+                loose.write(self.path, ((oid, kind, content) for oid, (kind, content) in held.items()), ref)
 
     def _put(self, kind: int, content: bytes) -> str:
+        oid = object_id(kind, content)
         with self._writing():
-            if self._bulk is not None:
-                oid = object_id(kind, content)
-                if oid not in self._bulk and oid not in self._repo:
+            if not self._is_here(oid, kind):
+                if self._bulk is not None:
                     self._bulk.add(kind, oid, content)
-                return oid
-            if self._held is not None:
-                oid = object_id(kind, content)
-                if oid not in self._repo:
-                    self._held[oid] = (kind, content)
-                return oid
-            if kind == BLOB:
-                return str(self._repo.create_blob(content))
-            return str(self._repo.odb.write(ObjectType.TREE, content))
+                else:
+                    self._keep(oid, kind, content)
+        return oid
+
+    def _keep(self, oid: str, kind: int, content: bytes) -> None:
+        if self._held is not None:
+            self._held[oid] = (kind, content)
+        else:
+            self._repo.odb.write(ObjectType(kind), content)
+
+    def _is_here(self, oid: str, kind: int) -> bool:
+        """Whether an object need not be written.
+
+        For what it does not find libgit2 looks into its folder of packs anew.  So for a few paths it is asked for
+        contents only: their trees are new, unless they are as once before, and then they are written once more.
+        """
+        if (self._bulk is not None and oid in self._bulk) or self._held_content(oid) is not None:
+            return True
+        return (self._held is None or kind == BLOB) and oid in self._repo
 
     def has(self, oid: BlobId | CommitId) -> bool:
         """Whether an object is here."""
@@ -231,7 +242,8 @@ class Objects:
         for path in files:
             for folder in split(path):
                 if folder not in folders:
-                    folders[folder] = self.items(self._below(folders, folder, tree))
+                    at = self._below(folders, folder, tree)
+                    folders[folder] = dict(self._recent.get(at)) if at is not None else {}
         for path, item in files.items():
             above, _, name = path.rpartition(b"/")
             if item is not None:
@@ -260,7 +272,9 @@ class Objects:
         return item.id if item is not None and item.is_folder else None
 
     def _write(self, items: Items) -> bytes:
-        return bytes.fromhex(self._put(TREE, format_tree(items)))
+        tree = bytes.fromhex(self._put(TREE, format_tree(items)))
+        self._recent.put(tree, items)
+        return tree
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

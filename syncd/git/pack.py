@@ -157,13 +157,13 @@ class Bulk:
                 self._pack = PackWriter(self._repository)
             self._spill(self._pack)
 
-    def finish(self) -> list[tuple[int, bytes]]:
-        """Make the pack durable; or, if the objects were few, hand them back to be stored one by one."""
+    def finish(self) -> dict[str, tuple[int, bytes]]:
+        """Make the pack durable; or, if the objects were few, hand them back, by id, to be stored one by one."""
         if self._pack is None:
-            return list(self._pending.values())
+            return self._pending
         self._spill(self._pack)
         self._pack.finish()
-        return []
+        return {}
 
     def discard(self) -> None:
         """Drop all."""

@@ -1,18 +1,25 @@
 """Git's tree objects as bytes: names need not be text, so they are read and written here and not by libgit2."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from syncd.core.entry import BlobId, Entry, Mode
 
 FOLDER = 0o040000
 GITLINK = 0o160000
 
+_entries = re.compile(rb"([0-7]+) ([^\0]*)\0(.{20})", re.DOTALL).findall
+_MODES = {b"%o" % mode: int(mode) for mode in (*Mode, FOLDER, GITLINK)}
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One entry of a tree object: git's mode and the twenty bytes of an id."""
+
+class Item(NamedTuple):
+    """One entry of a tree object: git's mode and the twenty bytes of an id.
+
+    A tuple, since a save makes one for all that lies beside what was saved.
+    """
 
     mode: int
     id: bytes
@@ -34,20 +41,21 @@ Items = dict[bytes, Item]
 
 def parse_tree(data: bytes) -> Items:
     """A tree object's content by name.  ValueError if it is none."""
-    out: Items = {}
-    at = 0
-    while at < len(data):
-        blank = data.index(b" ", at)
-        end = data.index(b"\0", blank)
-        out[data[blank + 1 : end]] = Item(int(data[at:blank], 8), data[end + 1 : end + 21])
-        at = end + 21
-    return out
+    found = _entries(data)
+    if sum(map(len, chain.from_iterable(found))) + len(b" \0") * len(found) != len(data):
+        raise ValueError("not a tree object")
+    return {name: Item(_MODES.get(mode) or int(mode, 8), id) for mode, name, id in found}
 
 
 def format_tree(items: Mapping[bytes, Item]) -> bytes:
     """The content of a tree object; git sorts folders as if their name ended in a slash."""
-    names = sorted(items, key=lambda name: name + b"/" if items[name].is_folder else name)
-    return b"".join(b"%o %s\0%s" % (items[name].mode, name, items[name].id) for name in names)
+    ordered = sorted(items.items(), key=_place)
+    return b"".join([b"%o %s\0%s" % (item.mode, name, item.id) for name, item in ordered])
+
+
+def _place(named: tuple[bytes, Item]) -> bytes:
+    name, item = named
+    return name + b"/" if item.mode == FOLDER else name
 
 
 def item_of(entry: Entry | None) -> Item | None:
@@ -83,14 +91,21 @@ class RecentTrees:
     def get(self, tree: bytes) -> Items:
         """What a tree object holds."""
         items = self._trees.get(tree)
-        if items is not None:
+        if items is None:
+            items = self._read(tree)
+            self.put(tree, items)
+        else:
             self._trees.move_to_end(tree)
-            return items
-        items = self._trees[tree] = self._read(tree)
+        return items
+
+    def put(self, tree: bytes, items: Items) -> None:
+        """Keep what is known already of a tree object."""
+        if tree in self._trees:
+            return
+        self._trees[tree] = items
         self._kept += len(items)
         while self._kept > self._most and len(self._trees) > 1:
             self._kept -= len(self._trees.popitem(last=False)[1])
-        return items
 
     def forget(self) -> None:
         """Keep nothing."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncd.core.entry import Entry, Mode, RelPath
+from syncd.core.errors import NeedsUser
 from syncd.git import loose
 from syncd.git.commits import Author, History
 from syncd.git.trees import item_of
@@ -73,6 +74,61 @@ def test_a_disk_that_fails_leaves_no_object_and_no_commit(
         with pytest.raises(Exception, match="disk is full"):
             save(history, b"two\n")
     assert history.head("main") == before and git(history, "count-objects") == objects
+    save(history, b"two\n")
+    assert git(history, "show", "main:a/b/ü.txt") == "two\n"
+
+
+def test_nothing_has_its_name_before_what_it_stands_for_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(tmp_path / "history.git")
+    save(history, b"one\n")
+    branch = history.path / "refs/heads/main"
+    on_disk: set[int] = set()
+    waiting: set[int] = set()
+    named: list[Path] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(fd: int) -> None:
+        fsync(fd)
+        on_disk.add(os.fstat(fd).st_ino)
+        waiting.discard(os.fstat(fd).st_ino)
+
+    def renamed(name: str, place: str) -> None:
+        assert os.stat(name).st_ino in on_disk, "a name for what could be lost"
+        assert Path(place) != branch or not waiting, "a branch of what could be lost"
+        replace(name, place)
+        named.append(Path(place))
+        waiting.add(named[-1].parent.stat().st_ino)
+
+    monkeypatch.setattr(loose.os, "fsync", flushed)
+    monkeypatch.setattr(loose.os, "replace", renamed)
+    save(history, b"two\n")
+    assert named[-1] == branch and len(named) == len({*named}) == 1 + 3 + 1 + 1  # blob, trees, commit, branch
+    assert not waiting
+    assert git(history, "show", "main:a/b/ü.txt") == "two\n"
+
+
+def test_a_save_that_takes_another_back_needs_no_second_copy(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.git")
+    for content in (b"one\n", b"two\n"):
+        save(history, content)
+    objects = int(git(history, "count-objects").split()[0])
+    save(history, b"one\n")
+    assert int(git(history, "count-objects").split()[0]) == objects + 1  # the commit
+    assert git(history, "show", "main:a/b/ü.txt") == "one\n"
+    git(history, "fsck", "--strict")
+
+
+def test_a_branch_that_somebody_else_is_moving_stays_where_it_is(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.git")
+    save(history, b"one\n")
+    before, lock = history.head("main"), history.path / "refs/heads/main.lock"
+    lock.touch()
+    with pytest.raises(NeedsUser, match="can't be written"):
+        save(history, b"two\n")
+    assert history.head("main") == before and lock.exists()
+    lock.unlink()
     save(history, b"two\n")
     assert git(history, "show", "main:a/b/ü.txt") == "two\n"
 
