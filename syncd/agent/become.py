@@ -44,7 +44,7 @@ def become(who: Student, keep: Collection[int], name: bytes = b"syncd-agent") ->
 
     No way leads back: no capability is left, and no program that it starts can gain any.
     """
-    _close_all_but(keep)
+    close_all_but(keep)
     libc = ctypes.CDLL(None, use_errno=True)
     os.chdir("/")
     os.umask(0o077)
@@ -69,7 +69,7 @@ def surroundings(who: Student) -> Mapping[str, str]:
     return {"HOME": str(who.home), "USER": who.name, "LOGNAME": who.name, "PATH": _PATH}
 
 
-def _close_all_but(kept: Collection[int]) -> None:
+def close_all_but(kept: Collection[int]) -> None:
     """Of those above stderr."""
     last = 2  # os.closerange(0, 0) closes everything (CPython hands -1 on as the end)
     for fd in sorted(fd for fd in kept if fd > 2):

@@ -21,7 +21,8 @@ from syncd.view import Posted
 
 _ROOM = 256 << 10
 _SIZE = mmap.PAGESIZE + 2 * _ROOM
-_SEALS = 0x0002 | 0x0004 | 0x0010  # F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE: our own mapping stays
+_SIZED = 0x0002 | 0x0004  # F_SEAL_SHRINK, F_SEAL_GROW
+_SEALS = _SIZED | 0x0010  # F_SEAL_FUTURE_WRITE: our own mapping stays
 MOST_COURSES = mmap.PAGESIZE // 8
 """Of one agent; it asks the node for more than these."""
 
@@ -98,15 +99,21 @@ class News:
 
 
 class Answers:
-    """What an agent answers, for each of its courses; made by its parent before it is forked."""
+    """What an agent answers, for each of its courses; made by its parent, and given to the agent as a descriptor."""
 
-    def __init__(self) -> None:
-        self._map = mmap.mmap(-1, mmap.PAGESIZE)
+    def __init__(self, given: int | None = None) -> None:
+        """`given`: the descriptor, in the agent."""
+        if given is None:
+            self.fd = os.memfd_create("answers", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.ftruncate(self.fd, mmap.PAGESIZE)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SIZED)
+        self._map = mmap.mmap(self.fd if given is None else given, mmap.PAGESIZE)
+        self._map.madvise(mmap.MADV_DONTFORK)
         self._words = memoryview(self._map).cast("Q")
 
-    def keep_from_others(self) -> None:
-        """Children that are forked from now on have no part in it."""
-        self._map.madvise(mmap.MADV_DONTFORK)
+    def close(self) -> None:
+        """The parent's side, once the agent has it: it stays mapped."""
+        os.close(self.fd)
 
     def say(self, place: int, version: int, by_itself: bool) -> None:
         """The agent's side."""

@@ -1,9 +1,9 @@
 """The parent of a node's agents: forks one for a student who needs it, and starts it again if it crashes.
 
-`syncd agents run`, as root.  It mounts nothing and reads nothing of a student's: a child becomes the
-student first (`become`) and has its mounts made by the broker.  Everything was imported before the fork,
-so that students share that memory.  Who asks is root or the hub (the socket's group); what a child says is
-of a fixed form.  Agents live on when their parent ends; the next one finds them again (`records`).
+`syncd agents run`, as root.  It mounts nothing and reads nothing of a student's: an agent becomes the student first
+(`become`) and has its mounts made by the broker.  It is forked from a process that has imported everything (`zygote`),
+so that students share that memory.  Who asks is root or the hub (the socket's group); what an agent says is of a fixed
+form.  Agents live on when their parent ends; the next one finds them again (`records`).
 """
 
 import contextlib
@@ -26,7 +26,8 @@ from syncd.agent.cgroup import Groups
 from syncd.agent.herald import Agent, Herald
 from syncd.agent.news import MOST_COURSES, Answers
 from syncd.agent.records import Record, Records, began, opened
-from syncd.agent.running import FIRST_AGAIN_S, Running, Work, fork
+from syncd.agent.running import FIRST_AGAIN_S, Running, begin
+from syncd.agent.zygote import Zygote
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
 from syncd.sd_notify import Telling, tell_ready, tell_stopping
@@ -64,13 +65,13 @@ class Parent:
         records: Records,
         groups: Groups,
         courses: Courses,
-        work: Work,
+        zygote: Zygote,
         idle_s: float,
         herald: Callable[[selectors.BaseSelector, Callable[[], Iterable[Agent]]], Herald],
     ) -> None:
         """`listener`: SOCK_SEQPACKET.  An agent whose student has had no process for `idle_s` is ended."""
         self._listener, self._records, self._groups = listener, records, groups
-        self._courses, self._work, self._idle_s = courses, work, idle_s
+        self._courses, self._zygote, self._idle_s = courses, zygote, idle_s
         self._agents: dict[int, Running] = {}
         self._askers: list[_Asker] = []
         self._waiting = selectors.DefaultSelector()
@@ -170,10 +171,13 @@ class Parent:
         """Where descriptors, processes or memory have run out it is tried again by itself."""
         agent.courses, agent.elsewhere = tuple(courses), ""
         agent.shown.clear()
-        agent.answers = Answers()
         try:
+            agent.answers = Answers()
             pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
-            pid, pidfd, hear = fork(agent, courses, pages, self._work)
+            try:
+                pid, pidfd, hear = begin(self._zygote, agent, courses, pages)
+            finally:
+                agent.answers.close()
         except OSError as problem:
             agent.pause_s = min(agent.pause_s * 2, _LONGEST_AGAIN_S)
             agent.again_at = time.monotonic() + agent.pause_s
@@ -190,7 +194,7 @@ class Parent:
         self._records.keep(agent.who.uid, record)
 
     def _watch(self, agent: Running, pid: int, pidfd: int, talk: socket.socket | None) -> None:
-        agent.pid, agent.pidfd, agent.talk = pid, pidfd, talk
+        agent.pid, agent.pidfd, agent.talk, agent.status = pid, pidfd, talk, 1
         agent.started, agent.again_at, agent.ending = time.monotonic(), None, False
         self._waiting.register(pidfd, selectors.EVENT_READ, lambda: self._ended(agent))
         if talk is not None:
@@ -209,6 +213,8 @@ class Parent:
             agent.elsewhere = ""
         elif words[:1] == b"W":
             agent.elsewhere = _NAME.sub("?", words[1:].decode(errors="replace"))
+        elif words[:1] == b"X":
+            agent.status = words[1] if len(words) > 1 else 1
         elif words[:1] == b"D":
             self._herald.done(agent)
         elif agent.kept.heard(agent.talk, words, list(fds)):
@@ -221,9 +227,6 @@ class Parent:
             agent.talk = None
 
     def _ended(self, agent: Running) -> None:
-        status = 1
-        with contextlib.suppress(ChildProcessError):
-            status = os.waitstatus_to_exitcode(os.waitpid(agent.pid, 0)[1])
         while agent.talk is not None:
             self._heard(agent)  # what it said last, until the end
         self._waiting.unregister(agent.pidfd)
@@ -235,7 +238,7 @@ class Parent:
             os.close(agent.wake)
             agent.wake = -1
         agent.shown.clear()
-        if agent.ending or status == 0:
+        if agent.ending or agent.status == 0:
             self._records.drop(agent.who.uid)
             agent.kept.close()
             if agent.again_at is None:
@@ -248,9 +251,7 @@ class Parent:
         agent.again_at = time.monotonic() + pause_s
         if pause_s > _LONGEST_HANG_S:
             agent.kept.close()
-        about(_log, user=agent.who.name).warning(
-            "the agent of %s died (%s) and is started again", agent.who.name, status
-        )
+        about(_log, user=agent.who.name).warning("the agent of %s died and is started again", agent.who.name)
 
     def _end(self, uid: int) -> None:
         agent = self._agents.get(uid)

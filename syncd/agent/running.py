@@ -3,23 +3,26 @@
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from syncd.agent.become import Student, become
 from syncd.agent.kept import KEEPER, Kept
 from syncd.agent.news import Answers, News
 from syncd.agent.service import Told
+from syncd.agent.zygote import Birth, Forked, Life, Zygote
 from syncd.log_fields import about
 
 _log = logging.getLogger(__name__)
 FIRST_AGAIN_S = 0.02
 LONGEST_NAME = 63
 """Of a node: what fits into a host's name, and into a message to the parent."""
+_COURSES, _PAGE, _DOOR, _ASLEEP, _ANSWERS = "courses", "page ", "door ", "asleep", "answers"
+_MOST_GIVEN = 120
+"""Courses of whom a child is given descriptors (see `Zygote.fork`); it asks the node for those of more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,11 @@ class Running:
     pid: int = 0
     pidfd: int = -1
     talk: socket.socket | None = None
-    """Where the child tells of each course that shows (S and its place in `courses`), of another node that has the
-    folders (W and its name), and what to keep (see `kept`)."""
+    """Where it tells of each course that shows (S and its place in `courses`), of another node that has the folders (W
+    and its name), of what to keep (see `kept`), that it did as it was woken for (D), and its exit status last (X)."""
     kept: Kept = field(default_factory=Kept)
-    answers: Answers = field(default_factory=Answers)
+    answers: Answers = field(init=False)
+    """There once it was begun."""
     wake: int = -1
     """The end of a pipe that wakes it (see `service.Told`); -1: it was started by an earlier parent."""
     shown: set[str] = field(default_factory=set)
@@ -65,6 +69,8 @@ class Running:
     again_at: float | None = None
     pause_s: float = FIRST_AGAIN_S
     ending: bool = False
+    status: int = 1
+    """Its exit status, where it told it."""
     used: float = 0.0
 
     @property
@@ -87,77 +93,58 @@ class Running:
         return self.kept.devices()
 
 
-class Forked(NamedTuple):
-    """A process that was forked."""
-
-    pid: int
-    pidfd: int
-    hear: socket.socket
-    """Where it talks to its parent."""
-
-
-def fork(agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int], work: Work) -> Forked:
+def begin(zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int]) -> Forked:
     """A new agent's process; `pages` are where its courses' versions are posted.  OSError leaves nothing behind."""
-    doors: dict[str, int] = {}
-    hear, say = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     asleep, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    opened, given = [asleep], dict(list(pages.items())[:_MOST_GIVEN])
+    fds = {_ASLEEP: asleep, _ANSWERS: agent.answers.fd, **{_PAGE + name: fd for name, fd in given.items()}}
     try:
-        for name, content in courses.items():
+        for name, content in list(courses.items())[:_MOST_GIVEN]:
             with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
-                doors[name] = os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            _live(agent, tuple(courses), doors, pages, asleep, say.fileno(), work)
-        agent.answers.keep_from_others()
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError:
-            os.kill(pid, signal.SIGKILL)  # nobody would notice its end
-            os.waitpid(pid, 0)
-            raise
+                opened.append(os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+                fds[_DOOR + name] = opened[-1]
+        forked = zygote.fork(agent.who, fds, {_COURSES: list(courses), _PAGE: list(given)})
     except OSError:
-        hear.close()
         os.close(wake)
         raise
     finally:
-        say.close()
-        for fd in (asleep, *doors.values()):
+        for fd in opened:
             os.close(fd)
-    hear.setblocking(False)
     agent.wake = wake
-    return Forked(pid, pidfd, hear)
+    return forked
 
 
-def _live(
-    agent: Running,
-    courses: Sequence[str],
-    doors: Mapping[str, int],
-    pages: Mapping[str, int],
-    asleep: int,
-    say: int,
-    work: Work,
-) -> NoReturn:
-    status, who = 1, agent.who
-    try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        become(who, {*doors.values(), *pages.values(), asleep, say})
-        os.environ[KEEPER] = str(say)
-        news = {name: News(page, agent.answers, place) for place, (name, page) in enumerate(pages.items())}
-        for page in pages.values():
-            os.close(page)  # it is mapped
-        told = Told(news, asleep, lambda: _say(say, b"D"))
-        given = Given(
-            doors,
-            lambda name: _say(say, b"S%c" % courses.index(name)),
-            lambda node: _say(say, b"W" + node.encode()[:LONGEST_NAME]),
-            told,
-        )
-        status = work(who, courses, given)
-    except Exception:  # noqa: BLE001 - the end of a process
-        about(_log, user=who.name).exception("the agent of %s ended", who.name)
-    finally:
-        os._exit(status)
+def living(work: Work) -> Life:
+    """What an agent does from its birth to its end."""
+
+    def live(birth: Birth) -> NoReturn:
+        status, who, say, fds = 1, birth.who, birth.say, birth.fds
+        try:
+            os.setsid()
+            courses = tuple(birth.said[_COURSES])
+            doors = {name.removeprefix(_DOOR): fd for name, fd in fds.items() if name.startswith(_DOOR)}
+            become(who, {say, *fds.values()})
+            answers = Answers(fds[_ANSWERS])
+            news = {name: News(fds[_PAGE + name], answers, place) for place, name in enumerate(birth.said[_PAGE])}
+            for name, fd in fds.items():
+                if name == _ANSWERS or name.startswith(_PAGE):
+                    os.close(fd)  # it is mapped
+            os.environ[KEEPER] = str(say)
+            told = Told(news, fds[_ASLEEP], lambda: _say(say, b"D"))
+            given = Given(
+                doors,
+                lambda name: _say(say, b"S%c" % courses.index(name)),
+                lambda node: _say(say, b"W" + node.encode()[:LONGEST_NAME]),
+                told,
+            )
+            status = work(who, courses, given)
+        except Exception:  # noqa: BLE001 - the end of a process
+            about(_log, user=who.name).exception("the agent of %s ended", who.name)
+        finally:
+            _say(say, b"X%c" % status)
+            os._exit(status)
+
+    return live
 
 
 def _say(say: int, word: bytes) -> None:

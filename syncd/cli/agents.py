@@ -18,14 +18,16 @@ import syncd.agent.control_server  # noqa: F401  (before agents are forked: what
 from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import Student
 from syncd.agent.cgroup import Groups, Limits, delegated
+from syncd.agent.equal_pages import offer_equal_pages
 from syncd.agent.herald import Herald
 from syncd.agent.kinds import kinds
 from syncd.agent.lease import Times
 from syncd.agent.parent import Parent
 from syncd.agent.records import Records
-from syncd.agent.running import Given
+from syncd.agent.running import Given, living
 from syncd.agent.service import AgentConfig, FollowedCourse, run_agent
 from syncd.agent.soft_limit import SoftLimit
+from syncd.agent.zygote import Zygote
 from syncd.cli.places import ready_writer, store_folder
 from syncd.cli.serving import speak
 from syncd.core.errors import NeedsUser
@@ -60,6 +62,7 @@ def agents() -> None:
 @click.option("--idle", "idle_s", type=float, default=1800.0, metavar="SECONDS", help="End after that long (1800).")
 @click.option("--memory", type=int, default=256, metavar="MB", help="The most that one agent may use (256).")
 @click.option("--soft-limit", type=int, default=5120, metavar="MB", help="Say so when a student keeps more (5120).")
+@click.option("--merge-memory", is_flag=True, help="Have the kernel keep equal memory of all agents once (KSM).")
 @click.option("--quiet", "quiet_s", type=float, default=2.0, hidden=True)
 @click.option("--lease", type=float, nargs=3, default=(5.0, 20.0, 75.0), hidden=True)
 @click.option("--ready-file", type=click.Path(path_type=Path), hidden=True)
@@ -72,6 +75,7 @@ def run(
     idle_s: float,
     memory: int,
     soft_limit: int,
+    merge_memory: bool,
     quiet_s: float,
     lease: tuple[float, float, float],
     ready_file: Path | None,
@@ -91,21 +95,29 @@ def run(
         kept = Records(records)
         groups = Groups(delegated(), Limits(memory << 20))
         overlay = kinds()["overlay"]  # imports all that an agent needs, once for all,
+        changed_lines(b"", b"\n")  # and what merges need
+        gc.collect()
+        gc.freeze()
+        if merge_memory and not offer_equal_pages():
+            raise NeedsUser(
+                "This kernel cannot merge equal memory (it has no /sys/kernel/mm/ksm): leave out --merge-memory."
+            )
+        zygote = Zygote(
+            living(_work(node, quiet_s, SoftLimit(soft_limit << 20), courses.config.shared_homes, Times(*lease)))
+        )
         parent = Parent(
             listener,
             kept,
             groups,
             courses.of,
-            _work(node, quiet_s, SoftLimit(soft_limit << 20), courses.config.shared_homes, Times(*lease)),
+            zygote,
             idle_s,
             lambda waiting, running: Herald(node, waiting, running, overlay.notices, overlay.watching),
         )
-        changed_lines(b"", b"\n")  # and what merges need
-        gc.collect()
-        gc.freeze()
         click.echo(f"Starting agents on demand, asked at {where}.  Ctrl-C ends it; the agents go on.")
         ready_writer(ready_file)({"socket": str(where)})
         parent.run(end)
+        zygote.close()
 
 
 @agents.command()

@@ -21,7 +21,7 @@ def test_what_is_posted_is_read_and_what_is_settled_is_heard_in_another_process(
     if os.fork() == 0:
         status = 1
         try:
-            news = News(page.fd, answers, 3)
+            news = News(page.fd, Answers(answers.fd), 3)
             while news.version == 0:
                 pass
             posted = news.read()

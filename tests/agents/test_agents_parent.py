@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import threading
@@ -15,6 +16,7 @@ from class_node import ClassNode, until
 
 from syncd.agent.ask_parent import ask_parent
 from syncd.agent.become import student
+from syncd.agent.equal_pages import KSM
 from syncd.agent.records import Record, Records, began, opened
 from syncd.core.errors import NeedsUser
 
@@ -179,6 +181,43 @@ async def test_agent_that_could_not_be_started_is_started_as_soon_as_it_can_be(a
     await told(arrived, story)
 
 
+async def test_process_that_agents_are_forked_from_may_be_killed(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        node, parent = hub.node, hub.node.processes["parent"].pid
+        hub.ask("ensure", ADA)
+        pid = hub.pid(ADA)
+        for number in children(parent):
+            os.kill(number, signal.SIGKILL)
+        assert hub.ask("ensure", BEN)["folders"][0]["state"] == "ready"
+        assert node.read(BEN, "ds8/lab/a.txt") == node.read(ADA, "ds8/lab/a.txt") == "one\n"
+        assert (hub.pid(ADA), len(children(parent))) == (pid, 1)
+        # And it ends with its parent, however that ends.
+        (number,) = children(parent)
+        node.stop("parent", signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{number}").exists())
+        assert node.read(ADA, "ds8/lab/a.txt") == "one\n"
+
+    await told(arrived, story)
+
+
+async def test_only_memory_from_before_the_fork_is_offered_to_the_kernel_for_merging(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        if not KSM.exists():
+            hub.node.stop("parent")
+            with pytest.raises(AssertionError, match="cannot merge equal memory"):
+                hub.node.start_parent(600.0, 0.0, "--merge-memory")
+            return
+        hub.ask("ensure", ADA)
+        assert offered(hub.pid(ADA)) == set()
+        hub.node.stop("parent")
+        hub.node.start_parent(600.0, 0.0, "--merge-memory")
+        hub.ask("ensure", BEN)
+        mine = offered(hub.pid(BEN))
+        assert "[heap]" in mine and mine <= offered(hub.node.processes["parent"].pid)
+
+    await told(arrived, story)
+
+
 async def test_agent_ends_once_its_student_is_gone(arrived: Class) -> None:
     def story(hub: Class) -> None:
         node = hub.node
@@ -189,6 +228,21 @@ async def test_agent_ends_once_its_student_is_gone(arrived: Class) -> None:
         until(lambda: node.mounts() == [])
 
     await told(arrived, story)
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def offered(pid: int) -> set[str]:
+    """Where memory that the kernel may merge begins, or what it is called."""
+    found, where = set(), ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            where = line.split()[5] if len(line.split()) > 5 else line.partition("-")[0]
+        elif line.startswith("VmFlags:") and "mg" in line.split():
+            found.add(where)
+    return found
 
 
 def _agent_of(node: ClassNode, name: str) -> int:

@@ -14,7 +14,9 @@ students who exist in a mount namespace only.  Nothing else should run on the ma
   long after the node was ready the last look began that was still shown the old content (0: none was).
 - CPU: user and system time of all agents, the broker and the parent over the updates at 0 %, divided by
   students and updates; the node's own beside it.  Peer: nbgitpuller's, of a few students, on the same pushes.
-- PSS: of all agents and those that hold their mounts, by /proc/PID/smaps_rollup; the folders were all read from.
+- PSS: of all agents and those that hold their mounts; the folders were all read from and updated.  Beside it what is
+  left with `--merge-memory` once KSM (which we let run meanwhile, faster than it would) went through everything, and
+  what an update costs then.
 - disk: what lies in the home of a student who edited nothing, less the home as it was made.
 - arrival: from the question (`syncd agents ensure`) to its answer that the folder is there, in fresh homes.
 
@@ -39,8 +41,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from syncd.agent.ask_parent import ask_parent
+from syncd.agent.equal_pages import KSM
 from syncd.demo.gitserver import GitServer
 from tests.agents.class_node import ClassNode
+from tests.bench.class_memory import let_merge, merging, pss_mb
 
 SECRET, WRITE, READ = "class-secret", "class-write", "class-read"
 EDITED, FILES, CHANGED = "lab/lab.md", 1_000, 10
@@ -153,7 +157,7 @@ class Bench:
         facts = node.start("node", "syncd", "node", "--config", settings)
         server.hook(f"{facts['webhook']}/webhook/course", SECRET)
         node.start("broker", "fuse_mount.broker", node.broker)
-        node.start_parent(quiet_s=2.0)
+        node.start_parent(600.0, 2.0, *(["--merge-memory"] if KSM.exists() else []))
         self.ready_file = root / "store/courses/course/ready.json"
         while not self.ready_file.exists():
             time.sleep(0.02)
@@ -195,8 +199,7 @@ class Bench:
         return sum(map(_cpu_s, ours)), _cpu_s(self.node.processes["node"].pid)
 
     def pss_mb(self, eyes: Eyes) -> float:
-        pids = set(self.node.of_students()) - eyes.pids
-        return sum(_pss_kb(pid) for pid in pids) / 1024 / len(self.node.names)
+        return pss_mb(set(self.node.of_students()) - eyes.pids) / len(self.node.names)
 
 
 def run_class(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
@@ -236,11 +239,31 @@ def run_class(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
                     "untouched": _figures(everything.untouched_old),
                     "merged": _figures(everything.merged_old),
                 }
-        out |= {"disk_kb_per_student": disk, "pss_mb_per_agent": bench.pss_mb(eyes)}
+        out |= {"disk_kb_per_student": disk, **memory(bench, eyes, options.updates)}
     finally:
         eyes.close()
     out["nbgitpuller_cpu_s_per_student"] = peer_cpu_s(bench, options)
     return out
+
+
+def memory(bench: Bench, eyes: Eyes, updates: int) -> dict[str, float]:
+    """What an agent holds, alone and where the kernel merges it; prints what the merging costs an update."""
+    alone = bench.pss_mb(eyes)
+    with merging() as is_there:
+        if not is_there:
+            print("this kernel has no KSM", flush=True)
+            return {"pss_mb_per_agent": alone}
+        took_s, merged = let_merge(), bench.pss_mb(eyes)
+        before = bench.cpu_s(eyes)
+        rounds = [bench.update(eyes, []) for _ in range(updates)]
+        agents_s = (bench.cpu_s(eyes)[0] - before[0]) / updates
+        print(
+            f"an agent holds {alone:.1f} MB, and {merged:.1f} MB once KSM went through everything ({took_s:.0f} s); an "
+            f"update at 0 % then: old after ready {_said([ms for one in rounds for ms in one.untouched_old])} ms, CPU "
+            f"{agents_s:.3f} s agents; {bench.pss_mb(eyes):.1f} MB after {updates} updates",
+            flush=True,
+        )
+    return {"pss_mb_per_agent": alone, "pss_mb_with_ksm": merged}
 
 
 def peer_cpu_s(bench: Bench, options: argparse.Namespace) -> float | None:
@@ -310,12 +333,6 @@ def _cpu_s(pid: int) -> float:
 def _children_s() -> float:
     found = os.times()
     return found.children_user + found.children_system
-
-
-def _pss_kb(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("\nPss:")[2].split()[0])
-    return 0
 
 
 def _disk_kb(folder: Path) -> float:
