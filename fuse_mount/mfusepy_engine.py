@@ -3,7 +3,8 @@
 For systems where /dev/fuse is not what we are given, and as a second opinion in tests.  Its limits,
 which are those of a path interface:
 - libfuse keeps one inode per path, so after a switch old and new content share one page cache: a
-  handle from before the switch may read new content, and a fresh open old content, while it is open;
+  handle from before the switch may read new content, and a fresh open old content, while it is open; it fails
+  where something of another kind (a link, a folder) has the name by then;
 - a file that is removed while open lives on as `.fuse_hidden...` beside it until it is closed;
 - RENAME_NOREPLACE and RENAME_EXCHANGE are not handed on and so refused, O_TMPFILE is not had;
 - nothing is cached (every stat is a request), and nothing is handed through (no passthrough).

@@ -72,6 +72,7 @@ class Updating:
         overlay = self.overlay
         self.again = again
         with overlay.lock, overlay.nodes.passing():
+            overlay.hold_open()
             self.switch = Switch(overlay, self.old, self.to.manifest)
             accepted = [item for item in self.journal.steps if self._holds(item.step) or self._refuse(item.step)]
             rest = dict(self._rest())
@@ -82,7 +83,6 @@ class Updating:
             self._settle_rest(rest)
             if not (again and overlay.layer.update == self.journal.token):
                 self._commit()
-            overlay.hold_open()
             overlay.lower = SnapshotLower(self.to, overlay.upper.mask)
             overlay.epoch += 1
             paths = {os.fsencode(path) for path in self.between.keys() | self.theirs.keys()} | self.switch.touched

@@ -190,6 +190,11 @@ class Opening:
         # The answer to a write or an open carries no attributes.
         self._tell_later(node.ino)
 
+    def forget_soon(self, parent: int, name: bytes) -> None:
+        """What the kernel takes a name to lead to is wrong; it must not be told before it has its answer."""
+        assert self._session is not None
+        self.later.do(partial(self._session.inval_entry, parent, name))
+
     def _tell_later(self, ino: int) -> None:
         assert self._session is not None
         self.later.do(partial(self._session.inval_inode, ino, -1))

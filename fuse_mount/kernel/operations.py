@@ -160,14 +160,24 @@ class KernelOperations:
     def _do_rename(self, request: Request, to: int, flags: int, at: int) -> Reply:
         old, new, _ = bytes(request.body[at:]).split(b"\0", 2)
         nodes = self.overlay.nodes
-        rename(self.overlay, nodes.folder(request.node), old, nodes.folder(to), new, Rename(flags))
+        above, below = nodes.folder(request.node), nodes.folder(to)
+        moved = [(self.overlay.lookup(above, old), to, new)]
+        if flags & Rename.EXCHANGE:
+            moved.append((self.overlay.lookup(below, new), request.node, old))
+        rename(self.overlay, above, old, below, new, Rename(flags))
+        for node, parent, name in moved:
+            if node is not None and not node.lookups:
+                # Looked up before a switch: the kernel takes the file of then along to the new name.
+                self.opening.forget_soon(parent, name)
         return _EMPTY
 
     def _link(self, request: Request) -> Reply:
         (old,) = p.LINK_IN.unpack_from(request.body)
         name = name_in(request.body[p.LINK_IN.size :])
-        nodes = self.overlay.nodes
-        return self._entry(entries.link(self.overlay, nodes.file(old), nodes.folder(request.node), name))
+        node, folder = self.overlay.nodes.file(old), self.overlay.nodes.folder(request.node)
+        if node.replaced:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))  # by its former name: that leads elsewhere now
+        return self._entry(entries.link(self.overlay, node, folder, name))
 
     def _readlink(self, request: Request) -> Reply:
         return self.overlay.target(self.overlay.nodes.file(request.node))

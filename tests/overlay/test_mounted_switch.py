@@ -3,7 +3,9 @@
 import mmap
 import os
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from queue import Queue
 
@@ -90,6 +92,28 @@ def test_rights_given_before_the_kernel_hears_of_a_switch_are_those_of_the_new_f
     assert student.switch_while("chmod 600 f; touch -d @5 f", {"f": b"theirs\n"}, write={"f": "both\n"}) == []
     found = os.stat(student.path("f"))
     assert (found.st_mode & 0o777, int(found.st_mtime)) == (0o600, 5)
+
+
+_EXCHANGE = "import ctypes; ctypes.CDLL(None).renameat2(-100, b'g', -100, b'f', 2)"
+_EXCHANGED = f'echo > g; {sys.executable} -c "{_EXCHANGE}"'
+
+
+@kernel_only
+@pytest.mark.parametrize("script", ["mv f g", "ln f g", "ln f g; rm f", "mv f g; ln g h; rm h", _EXCHANGED])
+@pytest.mark.parametrize("held", [True, False])
+def test_names_given_before_the_kernel_hears_of_a_switch_are_those_of_the_new_file(
+    student: Mounted, script: str, held: bool
+) -> None:
+    student.switch({"f": b"base\n", "a": b"1"})
+    with open(student.path("f" if held else "a"), "rb") as opened:
+        opened.read()
+        os.stat(student.path("f"))
+        assert student.switch_while(script, {"f": b"and theirs\n", "a": b"1"}) == []
+        until = time.monotonic() + 5
+        while os.stat(student.path("g")).st_size != 11 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert os.stat(student.path("g")).st_size == 11 and student.read("g") == b"and theirs\n"
+        assert student.names() == (["a", "f", "g"] if script in ("ln f g", _EXCHANGED) else ["a", "g"])
 
 
 def test_the_path_engine_may_mix_old_and_new_while_a_handle_is_open(student: Mounted, engine: str) -> None:

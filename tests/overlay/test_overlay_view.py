@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from made_commits import BareView, Hands, Opening, Store, link, program
 
+from fuse_mount import content
+from fuse_mount.inode import File
 from fuse_mount.syscalls import Rename
 from syncd.core.entry import Change, Entry, Mode, RelPath
 from syncd.view import MoveBeside, PutBeside, Take, Update, Wait, Write
@@ -68,6 +70,24 @@ def test_a_step_is_refused_when_its_file_was_saved_since(view: BareView, hands: 
     assert view.observe()[path("c")].change == Change(
         first.manifest.entry(path("c")), Entry(store.keep(b"newer"), Mode.FILE)
     )
+
+
+def test_an_update_changes_nothing_if_what_is_open_cannot_be_kept(view: BareView, hands: Hands, store: Store) -> None:
+    first, second = store.commit({"a": b"1", "b": b"1"}), store.commit({"a": b"2", "b": b"1"})
+    view.apply(Update(first, []))
+    blob = store.blobs.path(store.keep(b"1"))
+    with view.overlay.lock, view.overlay.nodes.passing():
+        node = view.overlay.at(b"b")
+        assert isinstance(node, File)
+        content.open_file(view.overlay, node, os.O_RDONLY)
+        blob.rename(blob.with_name("elsewhere"))
+        with pytest.raises(FileNotFoundError):
+            view.apply(Update(second, []))
+        blob.with_name("elsewhere").rename(blob)
+        assert view.base == first.manifest.commit and hands.read("a") == b"1"
+        view.apply(Update(second, []))
+        assert view.base == second.manifest.commit and hands.read("a") == b"2"
+        content.release(view.overlay, node, os.O_RDONLY)
 
 
 def test_what_waits_is_taken_later(view: BareView, hands: Hands, store: Store, opened: Opening) -> None:
