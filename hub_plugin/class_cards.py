@@ -84,6 +84,7 @@ def _course(
         tallies=_tallies(rows),
         left_out=course.left_out,
         students=len(rows),
+        version=label(course.commit, places) if course.commit else "",
         recent=published(course.recent, places),
     )
     return card, tuple(rows)

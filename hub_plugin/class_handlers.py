@@ -15,7 +15,7 @@ from hub_plugin.streams import stream
 def add_routes(app: web.Application, prefix: str) -> None:
     """Where it is."""
     app.router.add_get(f"{prefix}courses/{{course}}/", _page)
-    app.router.add_get(f"{prefix}courses/{{course}}/events", _events, allow_head=False)
+    app.router.add_get(f"{prefix}api/v1/courses/{{course}}/events", _events, allow_head=False)
 
 
 async def _page(request: web.Request) -> web.Response:
@@ -32,6 +32,7 @@ async def _page(request: web.Request) -> web.Response:
         request,
         "class.html",
         board=place.board,
+        events=f"api/v1/courses/{course.name}/events",
         course=course,
         path=path,
         links=links_to(course, path, hub, service),

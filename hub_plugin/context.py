@@ -12,6 +12,7 @@ from hub_plugin.courses import Visitor
 from hub_plugin.database import Database, Session
 from hub_plugin.events import Events
 from hub_plugin.fan_out import FanOut
+from hub_plugin.hub_facts import WholeHub
 from hub_plugin.login import Hub, Login
 from hub_plugin.pages import Pages
 from hub_plugin.rate import Rate
@@ -41,6 +42,9 @@ class Context:
     agents: Agents
     rate: Rate
     reports: Rate
+    """Of agents and nodes elsewhere."""
+    listens: Rate
+    """Of open pages, which ask once a second where a proxy holds streams back."""
     webhooks: Webhooks
     fan_out: FanOut
     node: Node | None
@@ -48,7 +52,10 @@ class Context:
     events: Events
     everywhere: Everywhere | None
     groups: Groups | None
+    whole: WholeHub
     ending: asyncio.Event
+    comparing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Comparing files takes the processor, and others shall not wait for it."""
     hearing: dict[str, asyncio.Event] = field(default_factory=dict)
     """The streams that are open, and whether each is heard while it is."""
 

@@ -60,14 +60,15 @@ async def _identify(request: web.Request) -> web.StreamResponse | None:
     if session is None or visitor is None or visitor.name != session.user:
         if session is not None:
             await context.database.end_session(session.key)
-        if request.method != "GET" or request.path.startswith(f"{context.prefix}api/"):
-            return message(request, 401, words.FORM_AGAIN)
         if request.path.endswith("/events"):
             return web.Response(status=204)  # an event source gives up; the page is loaded anew
+        if request.method != "GET" or request.path.startswith(f"{context.prefix}api/"):
+            return message(request, 401, words.FORM_AGAIN)
         raise context.login.begin(request, request.path_qs)
     request[session_key], request[visitor_key], request[token_key] = session, visitor, session.token
     if request.method == "POST":
-        form = await request.post()
-        if not is_from(session, form.get("form_token")):
+        # The page's script sends it as a header, which no other site's page can.
+        proof = request.headers.get("X-Form-Token") or (await request.post()).get("form_token")
+        if not is_from(session, proof):
             return message(request, 403, words.FORM_AGAIN)
     return None

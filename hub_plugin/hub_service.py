@@ -11,6 +11,7 @@ from hub_plugin import (
     api_handlers,
     change_handlers,
     class_handlers,
+    deed_handlers,
     link_handlers,
     my_handlers,
     release_handlers,
@@ -26,6 +27,7 @@ from hub_plugin.delivery_log import DeliveryLog
 from hub_plugin.events import Events
 from hub_plugin.fan_out import FanOut
 from hub_plugin.guard import guarded
+from hub_plugin.hub_facts import WholeHub
 from hub_plugin.login import Hub, Login
 from hub_plugin.members import MembersFiles
 from hub_plugin.pages import Pages
@@ -60,7 +62,8 @@ def make_hub_app(
     `node` is told of webhooks, `publisher` does what instructors ask for; both are the watcher's sources as well.
     """
     pages, events, courses = Pages(), events or Events(), CourseList(settings, watcher)
-    fan_out = FanOut()
+    fan_out, log = FanOut(), DeliveryLog(database)
+    watcher.also(whole := WholeHub(node, everywhere, log))
 
     async def has_webhook(course: str) -> bool:
         return await courses.find(course) is not None
@@ -78,12 +81,14 @@ def make_hub_app(
         agents=agents,
         rate=Rate(),
         reports=Rate(burst=30, per_minute=60),
+        listens=Rate(burst=120, per_minute=300),
         node=node,
         publisher=publisher,
         events=events,
         everywhere=everywhere,
         groups=groups,
-        webhooks=Webhooks(DeliveryLog(database), node, fan_out, has_webhook, events),
+        whole=whole,
+        webhooks=Webhooks(log, node, fan_out, has_webhook, events),
         fan_out=fan_out,
         ending=asyncio.Event(),
     )
@@ -105,6 +110,7 @@ def make_hub_app(
     change_handlers.add_routes(app, prefix)
     class_handlers.add_routes(app, prefix)
     release_handlers.add_routes(app, prefix)
+    deed_handlers.add_routes(app, prefix)
     admin_handlers.add_routes(app, prefix)
     api_handlers.add_routes(app, prefix)
     report_handlers.add_routes(app, prefix)

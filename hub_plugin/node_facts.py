@@ -12,6 +12,15 @@ _MOST_ERRORS = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Failures:
+    """How many looks at a course's remote failed in one way since the node's start."""
+
+    course: str
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One node: sizes in words, None where the node has not measured yet."""
 
@@ -20,8 +29,7 @@ class NodeFacts:
     layers: str | None = None
     waiting: int = 0
     """Files whose update waits."""
-    errors: tuple[tuple[str, str, int], ...] = ()
-    """Course, kind, and how many looks failed so since the node's start."""
+    errors: tuple[Failures, ...] = ()
 
 
 def node_facts(metrics: str) -> NodeFacts:
@@ -46,5 +54,5 @@ def node_facts(metrics: str) -> NodeFacts:
         free=sized("syncd_node_store_free_bytes"),
         layers=sized("syncd_node_layer_bytes"),
         waiting=totals["syncd_node_waiting_merges"],
-        errors=tuple((course, kind, count) for (course, kind), count in errors.most_common(_MOST_ERRORS)),
+        errors=tuple(Failures(course, kind, count) for (course, kind), count in errors.most_common(_MOST_ERRORS)),
     )

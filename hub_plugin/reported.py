@@ -61,6 +61,10 @@ class Everywhere:
             self._nodes.popitem(last=False)
         self._changed = True
 
+    def nodes(self) -> tuple[tuple[str, float, Mapping[str, Any]], ...]:
+        """Those elsewhere by name, with when each reported last, and what."""
+        return tuple((name, at, said) for name, (at, said) in sorted(self._nodes.items()))
+
     def hear_view(self, told: str) -> None:
         """A report that came to this replica of the service or to another one."""
         user, course, said = json.loads(told)

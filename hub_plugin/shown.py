@@ -107,6 +107,7 @@ class CourseCard:
     tallies: tuple[str, ...]
     left_out: Names
     students: int
+    version: str = ""
     recent: tuple[Publish, ...] = ()
     """The versions that students got last, newest first."""
 

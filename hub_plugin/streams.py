@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from hub_plugin import words
-from hub_plugin.context import context_key, token_key, visitor_key
+from hub_plugin.context import admit, context_key, token_key, visitor_key
 from hub_plugin.login import NotAllowed
 from hub_plugin.service import HEARTBEAT_S, MOST_READERS
 from hub_plugin.shelf import Place
@@ -27,6 +27,7 @@ async def stream(request: web.Request, place: Callable[[], Place | None]) -> web
     if name := request.query.get("heard", "")[:64]:
         await context.events.tell("heard", name)
         return web.Response(status=204)
+    admit(context.listens, request[visitor_key].name, 5)
     if context.watcher.readers >= MOST_READERS * 8:
         raise web.HTTPServiceUnavailable(text=words.FULL)
     answer = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

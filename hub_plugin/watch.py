@@ -30,6 +30,7 @@ class Watcher:
     ) -> None:
         self.board = board
         self._publisher, self._node, self._groups = publisher, node, groups
+        self._others: list[Looked] = []
         self._audience = 0
         self._watched = asyncio.Event()
         self._looking: dict[Looked, asyncio.Task[None]] = {}
@@ -85,8 +86,12 @@ class Watcher:
         for source in self._sources():
             await source.close()
 
+    def also(self, source: Looked) -> None:
+        """Look at one more source, for a page that is cut in another way."""
+        self._others.append(source)
+
     def _sources(self) -> list[Looked]:
-        return [source for source in (self._publisher, self._node, self._groups) if source is not None]
+        return [one for one in (self._publisher, self._node, self._groups, *self._others) if one is not None]
 
     def _start_looking(self) -> None:
         """Look at each source that is not being looked at: one that hangs does not hold up the other."""

@@ -3,6 +3,7 @@
 "use strict";
 
 const said = document.body.dataset;
+const events = said.events ?? "events";
 let version = said.version;
 let ahead = Date.now() - Number(said.now) * 1000; // of the server's clock
 let stream = null;
@@ -144,14 +145,14 @@ function tell(state) {
 function follow() {
   clearTimeout(again);
   stream?.close();
-  stream = new EventSource(`events?since=${encodeURIComponent(version)}`);
+  stream = new EventSource(`${events}?since=${encodeURIComponent(version)}`);
   stream.addEventListener("open", () => {
     clearTimeout(losing);
     tell("live");
   });
   stream.addEventListener("patch", (event) => apply(JSON.parse(event.data)));
   // Where a proxy keeps the stream back until it ends, this comes too late, and the service ends it soon.
-  stream.addEventListener("hello", (event) => fetch(`events?heard=${encodeURIComponent(event.data)}`));
+  stream.addEventListener("hello", (event) => fetch(`${events}?heard=${encodeURIComponent(event.data)}`));
   stream.addEventListener("error", () => {
     clearTimeout(losing);
     losing = setTimeout(() => tell("lost"), 3500);

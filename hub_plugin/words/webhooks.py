@@ -4,8 +4,8 @@ from hub_plugin.words.catalogue import _
 
 WEBHOOK = _("Webhook")
 WEBHOOK_HOW = _(
-    "With a webhook, what is pushed reaches everybody at once. On GitHub: Settings, Webhooks, Add webhook; "
-    "GitLab, Gitea and Forgejo have the same under Settings, Webhooks. Choose push events only."
+    "With a webhook, what you publish reaches everybody at once; without one, a little later. On GitHub: Settings, "
+    "Webhooks, Add webhook; GitLab, Gitea and Forgejo have the same under Settings, Webhooks. Choose push events only."
 )
 WEBHOOK_URL = _("URL")
 WEBHOOK_TYPE = _("Type")

@@ -72,8 +72,8 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
     look(browser, "student-running")
     browser.find_element(By.CSS_SELECTOR, "input[name=path-textbook]").send_keys("README.md")
     browser.find_element(By.CSS_SELECTOR, "button[formaction$=restore]").click()
-    until(browser, "document.querySelector('[role=status].card')?.innerText.includes('README.md')")
-    look(browser, "message")
+    until(browser, "document.querySelector('#outcome p').innerText.includes('README.md')")
+    look(browser, "outcome")
     WebDriverWait(browser, 40).until(lambda _: town.person("ben").api("GET", "users/ben")["servers"][""]["ready"])
     cells = [{"cell_type": "code", "id": "a", "source": "<img src=x onerror='window.owned=1'>", "outputs": []}]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

@@ -210,9 +210,9 @@ def test_an_instructor_sees_the_class_and_hands_out_links(town: Town) -> None:
 
 def test_nobody_sees_what_is_not_theirs(town: Town) -> None:
     ben = town.person("ben").log_in()
-    for path in ("courses/textbook/", "courses/textbook/events", "courses/nothing/"):
+    for path in ("courses/textbook/", "api/v1/courses/textbook/events", "courses/nothing/"):
         refused = ben.get(f"{ben.pages}{path}")
-        assert (refused.status, "You are not in this course" in refused.text) == (403, True)
+        assert (refused.status, "You are not in this course" in refused.text) == (403, True), path
     eve = town.person("eve").log_in()
     assert eve.get(eve.pages).status == 403  # by the hub already: no group, no access
     office = town.person("root-of-hub").log_in()

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import jsonschema
 import pytest
 from playing import PREFIX, Service
 
@@ -95,6 +96,23 @@ async def test_every_address_of_the_api_is_described(service: Service) -> None:
         if route.resource is not None and route.resource.canonical.startswith(f"{PREFIX}api/")
     }
     assert {each for each in routes if each[1] != "HEAD"} == said
+
+
+async def test_what_the_api_tells_is_as_it_is_described(service: Service) -> None:
+    service.groups |= {"course-ds8": ["ada", "zoe"], "course-ds8-staff": ["kim"]}
+    await service.post("views", "ada-token", {"course": "ds8", "commit": "c" * 40, "state": "up_to_date"})
+    described = (await (await service.client.get(f"{PREFIX}api/v1/openapi.json")).json())["paths"]
+    for path, token in (
+        *(("me", "ada-token"), ("me", "eve-token"), ("courses/ds8", "kim-token")),
+        *(("courses/ds8/links?path=a%20b.ipynb", "kim-token"), ("courses/ds8/releases", "kim-token")),
+    ):
+        answer = await service.client.get(f"{PREFIX}api/v1/{path}", headers={"Authorization": f"token {token}"})
+        form = described["/" + path.partition("?")[0].replace("ds8", "{course}")]["get"]["responses"][
+            str(answer.status)
+        ]
+        jsonschema.validate(await answer.json(), form["content"]["application/json"]["schema"])
+        assert answer.status == 200
+    assert {student["user"] for student in (await service.students()).values()} == {"ada", "zoe"}
 
 
 async def test_a_folder_is_paused_by_the_api_with_its_owners_token_only(service: Service) -> None:

@@ -44,9 +44,9 @@ async def test_an_open_page_is_told_when_the_roster_changes(service: Service) ->
     service.groups |= {"course-ds8": []}
     await service.post("views", "ada-token", {"course": "ds8", "commit": "c" * 40, "state": "up_to_date"})
     version = (await page(service)).partition('data-version="')[2].partition('"')[0]
-    async with service.client.get(f"{PREFIX}courses/ds8/events?since={version}", headers=KIM) as stream:
+    async with service.client.get(f"{PREFIX}api/v1/courses/ds8/events?since={version}", headers=KIM) as stream:
         hello = (await stream.content.readuntil(b"\n\n")).decode().partition("data: ")[2].strip()
-        await service.client.get(f"{PREFIX}courses/ds8/events?heard={hello}", headers=KIM)
+        await service.client.get(f"{PREFIX}api/v1/courses/ds8/events?heard={hello}", headers=KIM)
         service.groups["course-ds8"] = ["ada", "zoe"]
         async with asyncio.timeout(10):
             event = (await stream.content.readuntil(b"\n\n")).decode()

@@ -11,7 +11,7 @@ from hub_plugin.login import Hub
 from syncd.core.errors import TryAgain
 
 KIM = {"Authorization": "token kim-token"}
-EVENTS = f"{PREFIX}courses/ds8/events"
+EVENTS = f"{PREFIX}api/v1/courses/ds8/events"
 
 
 async def report(service: Service, sentence: str) -> None:

@@ -56,7 +56,6 @@ async def test_the_page_is_complete_at_first_load(client: Client) -> None:
         "ada",
         "chi",
         "http://127.0.0.1:9/course.git",
-        "overlay",
     ):
         assert said in html
     assert "u:p@" not in html
