@@ -8,7 +8,8 @@ from hub_plugin import reports, words
 from hub_plugin.cleaned import Names
 from hub_plugin.folder_cards import published
 from hub_plugin.numbering import Place, Places, label
-from hub_plugin.shown import CourseCard, Status, Tone, VersionCount, ViewRow, key, spelled, status_of
+from hub_plugin.shown import CourseCard, Status, VersionCount, ViewRow, key, spelled, status_of
+from syncd.look.tone import Tone
 
 _SILENT_S = 120.0
 """Agents report every half minute; one that said nothing for so long has ended, or its machine is away."""

@@ -10,8 +10,9 @@ from hub_plugin.cleaned import Names
 from hub_plugin.courses import Course
 from hub_plugin.live import Layout, Piece, layout
 from hub_plugin.mine import folder_of
-from hub_plugin.shown import CourseCard, Overview, Status, Tone, VersionCount, ViewRow, key
+from hub_plugin.shown import CourseCard, Overview, Status, VersionCount, ViewRow, key
 from hub_plugin.urlpaths import target_of
+from syncd.look.tone import Tone
 
 Account = Callable[[str], str]
 """A hub user's account on this machine."""

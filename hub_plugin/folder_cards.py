@@ -6,7 +6,8 @@ from itertools import islice
 
 from hub_plugin import reports, words
 from hub_plugin.numbering import Places, folder_key, label
-from hub_plugin.shown import FolderCard, Publish, Status, Tone, spelled, status_of
+from hub_plugin.shown import FolderCard, Publish, Status, spelled, status_of
+from syncd.look.tone import Tone
 
 _SHOWN_VERSIONS = 10
 

@@ -7,7 +7,8 @@ from hub_plugin import words
 from hub_plugin.cleaned import Names, remote_without_secrets
 from hub_plugin.courses import Course, repository_of
 from hub_plugin.live import Layout, Piece
-from hub_plugin.shown import CourseCard, FolderCard, Overview, Publish, Status, Tone, ViewRow, key
+from hub_plugin.shown import CourseCard, FolderCard, Overview, Publish, Status, ViewRow, key
+from syncd.look.tone import Tone
 
 _NEW_SHOWN = 5
 

@@ -6,7 +6,8 @@ from hub_plugin import reports, words
 from hub_plugin.class_cards import course_cards
 from hub_plugin.folder_cards import folder_card
 from hub_plugin.numbering import Places, folder_key, places_in
-from hub_plugin.shown import CourseCard, FolderCard, Look, Notice, Overview, Status, Tone, ViewRow
+from hub_plugin.shown import CourseCard, FolderCard, Look, Notice, Overview, Status, ViewRow
+from syncd.look.tone import Tone
 
 
 def overview(publisher: Look | None, node: Look | None, known: Places | None = None) -> Overview:

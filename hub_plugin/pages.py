@@ -1,61 +1,35 @@
-"""Drawing: pieces to HTML, and the files beside the page.  Everything said is escaped here, by Jinja2."""
+"""Drawing: pieces to HTML, and the files beside the page."""
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from hub_plugin import words
 from hub_plugin.live import Board, Changes
+from syncd.look.drawing import statics_of, templates_of
 
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_PATCHES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Static:
-    """A file that the page loads; its name changes with its content, so that it may be kept for ever."""
-
-    name: str
-    content: bytes
-    type: str
 
 
 class Pages:
     """The templates and static files, read once at start."""
 
     def __init__(self) -> None:
-        self.static: dict[str, Static] = {}
-        self._names: dict[str, str] = {}
-        for file in files("hub_plugin").joinpath("static").iterdir():
-            stem, dot, ending = file.name.rpartition(".")
-            if (kind := _TYPES.get(dot + ending)) is None:
-                continue
-            content = file.read_bytes()
-            name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
-            self.static[name] = Static(name, content, kind)
-            self._names[file.name] = name
+        self._files = statics_of("hub_plugin")
+        self.static = {static.name: static for static in self._files.values()}
         self.build = hashlib.sha256(" ".join(sorted(self.static)).encode()).hexdigest()[:12]
-        self._templates = Environment(
-            loader=PackageLoader("hub_plugin"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(words=words, static=self._names.__getitem__, when=_when)
+        self._templates = templates_of("hub_plugin")
+        self._templates.globals.update(words=words, static=self.name_of, when=_when)
 
     def name_of(self, file: str) -> str:
         """The name under which a file beside the page is loaded."""
-        return self._names[file]
+        return self._files[file].name
 
     def page(self, board: Board, git_url: str, now: float) -> str:
         """The whole page, complete without JavaScript."""

@@ -3,21 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from hub_plugin import words
 from hub_plugin.cleaned import Names
 from hub_plugin.reports import Course as AddedCourse
-
-
-class Tone(Enum):
-    """How a state looks; the words say the same."""
-
-    GOOD = "good"
-    BUSY = "busy"
-    WAIT = "wait"
-    BAD = "bad"
-    QUIET = "quiet"
+from syncd.look.tone import Tone
 
 
 @dataclass(frozen=True, slots=True)

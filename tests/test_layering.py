@@ -46,7 +46,8 @@ MAY_IMPORT = {
         "syncd.webhook",
         "syncd.when",
     },
-    "syncd/page": {"syncd.core", "syncd.page"},
+    "syncd/look": {"syncd.look"},
+    "syncd/page": {"syncd.core", "syncd.look", "syncd.page"},
     "syncd/doctor": {
         "syncd.core",
         "syncd.account",
@@ -75,7 +76,7 @@ MAY_IMPORT = {
     "syncd/demo/hub": {"syncd.core", "syncd.demo", "hub_plugin"},
     "syncd": {"syncd"},
     "fuse_mount": {"syncd.core", "syncd.manifest", "syncd.blobs", "syncd.view", "fuse_mount"},
-    "hub_plugin": {"syncd.core", "hub_plugin"},
+    "hub_plugin": {"syncd.core", "syncd.look", "hub_plugin"},
 }
 
 OWNERS: dict[str, str | tuple[str, ...]] = {
@@ -84,11 +85,11 @@ OWNERS: dict[str, str | tuple[str, ...]] = {
     "mfusepy": "fuse_mount/mfusepy_engine.py",
     "click": "syncd/cli/",
     "rich": "syncd/cli/",
-    "jinja2": ("hub_plugin/", "syncd/page/"),
+    "jinja2": ("syncd/look/drawing.py", "hub_plugin/pages.py"),
     "sqlalchemy": "hub_plugin/",
     "alembic": "hub_plugin/",
     "redis": "hub_plugin/events.py",
-    "traitlets": "hub_plugin/configure.py",
+    "traitlets": ("hub_plugin/configurable.py", "hub_plugin/configure.py"),
     "jupyterhub": "syncd/demo/hub/jupyterhub_config.py",
     "sqlite3": "syncd/folder/statcache.py",
     "pathspec": "syncd/core/patterns.py",

@@ -1,21 +1,10 @@
-"""Drawing: values to HTML, and the files beside it.  Everything said is escaped here, by Jinja2."""
+"""Drawing: values to HTML, and the files beside it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 
+from syncd.look.drawing import statics_of, templates_of
 from syncd.page import words
-
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Static:
-    """A file that the page loads; its name changes with its content, so that it may be kept for ever."""
-
-    content: bytes
-    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +21,15 @@ class Drawing:
 
     def __init__(self, base: str) -> None:
         """`base` is the address of the page on this host, ending with a slash."""
-        # Most of the time nobody looks, and the templates' machinery is a twentieth of the idle daemon's memory.
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        self.static: dict[str, Static] = {}
-        names: dict[str, str] = {}
-        for file in files("syncd.page").joinpath("static").iterdir():
-            stem, _, ending = file.name.rpartition(".")
-            if ending in _TYPES:
-                content = file.read_bytes()
-                names[file.name] = name = f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
-                self.static[name] = Static(content, _TYPES[ending])
-        self._templates = Environment(
-            loader=PackageLoader("syncd.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        found = statics_of(__package__)
+        self.static = {static.name: static for static in found.values()}
+        self._templates = templates_of(__package__)
         self._templates.globals.update(
-            words=words, base=base, static=lambda name: f"{base}static/{names[name]}", stream=None, title=words.TITLE
+            words=words,
+            base=base,
+            static=lambda name: f"{base}static/{found[name].name}",
+            stream=None,
+            title=words.TITLE,
         )
 
     def draw(self, template: str, values: Mapping[str, object]) -> str:

@@ -4,27 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
 from syncd.core.links import new_token_page
+from syncd.look.tone import Tone
 from syncd.page import words
 from syncd.page.paths import quoted
 from syncd.page.reading import list_of, number_of, text_of
 
 MOST_NAMED = 50
 """So many names of a list are shown; the rest is counted."""
-
-
-class Tone(Enum):
-    """How a state looks; the words say it."""
-
-    GOOD = "good"
-    BUSY = "busy"
-    WAIT = "wait"
-    BAD = "bad"
-    QUIET = "quiet"
 
 
 @dataclass(frozen=True, slots=True)

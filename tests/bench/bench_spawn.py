@@ -1,4 +1,4 @@
-"""What the hook adds to a server's start: `python -m tests.bench.bench_spawn [--starts 8] [--files 1000] [--view overlay]`.
+"""What the hook adds to a server's start: `python -m tests.bench.bench_spawn [--starts 8] [--view overlay]`.
 
 A real node that has the course ready; then the hub's own code (`pre_spawn_hook`, LocalAgents) for one person after
 another: their first start, and one more after their server stopped.  Told are medians and the slowest, in milliseconds.

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from syncd.look.tone import Tone
 from syncd.page import history, releases, words
 from syncd.page.drawing import Drawing
 from syncd.page.files import student_links
 from syncd.page.pieces import of_all, of_one, of_releases
-from syncd.page.shown import Shown, Tone, headline, shown
+from syncd.page.shown import Shown, headline, shown
 
 NOW = datetime(2026, 11, 22, 14, 3)
 PAUSE = words.PAUSE

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 import hub_plugin
+import syncd.look
 import syncd.page
 
-STYLES = [
+HOUSE = (Path(syncd.look.__file__).parent / "static/house.css").read_text()
+OTHERS = [
     Path(hub_plugin.__file__).parent / "static/page.css",
     Path(syncd.page.__file__).parent / "static/folders.css",
 ]
-THEMES = [
-    [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in re.findall(r":root \{(.*?)\}", css, re.S)]
-    for css in (style.read_text() for style in STYLES)
+LIGHT, DARK = THEMES = [
+    dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in re.findall(r":root \{(.*?)\}", HOUSE, re.S)
 ]
 TEXT = ["text", "muted", "link", "good", "busy", "wait", "bad"]
 
@@ -30,7 +31,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
-@pytest.mark.parametrize("theme", [theme for themes in THEMES for theme in themes])
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(
     ("colour", "ground", "least"),
     [(colour, ground, 4.5) for colour in TEXT for ground in ("ground", "card", "bar")]
@@ -41,12 +42,13 @@ def test_colours_have_contrast(theme: dict[str, str], colour: str, ground: str, 
 
 
 def test_text_on_a_button_and_the_edge_of_a_field_have_contrast() -> None:
-    for theme in THEMES[1]:
+    for theme in THEMES:
         assert contrast(theme["on-link"], theme["link"]) >= 4.5
         assert contrast(theme["field"], theme["card"]) >= 3
 
 
-def test_both_themes_set_the_same_colours() -> None:
-    for light, dark in THEMES:
-        assert light.keys() == dark.keys()
-        assert len(light) >= 12
+def test_both_themes_set_the_same_colours_and_no_other_style_sets_any() -> None:
+    assert LIGHT.keys() == DARK.keys()
+    assert len(LIGHT) >= 12
+    for style in OTHERS:
+        assert not re.search(r"#[0-9a-f]{3,6};", style.read_text())

@@ -9,7 +9,8 @@ from hub_plugin import words
 from hub_plugin.folder_cards import folder_status
 from hub_plugin.numbering import places_in
 from hub_plugin.overview import overview
-from hub_plugin.shown import Look, Notice, Overview, Status, Tone, key
+from hub_plugin.shown import Look, Notice, Overview, Status, key
+from syncd.look.tone import Tone
 
 
 def seen(
