@@ -12,7 +12,7 @@ from syncd.folder.hash import Hashed, Unsettled, hash_file
 from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import Known as KnownFolders
 from syncd.folder.scan import Listing, Seen, Unread, look, scan
-from syncd.folder.statcache import Known, StatCache, racy
+from syncd.folder.statcache import Known, StatCache, fresh, racy
 
 Keep = Callable[[BinaryIO], BlobId]
 """Stores a content while it is hashed; gives its id."""
@@ -58,6 +58,8 @@ class Level:
     folders: list[str]
     fingerprint: bytes
     """Of the folder as its files were what they are here; UNKNOWN if one may have been touched since."""
+    names: bytes
+    """By which the fingerprint can be told again."""
     before: Mapping[str, Known]
     """What the cache knew of its files before, by name."""
 
@@ -76,7 +78,7 @@ def walk(
     asked = cache.now_ns()
     for listing in scan(root, ignored, below, skip):
         known = cache.folder(listing.folder)
-        level = Level(listing.folder, Observed(), listing.folders, _lasting(listing, asked), known)
+        level = Level(listing.folder, Observed(), listing.folders, _lasting(listing, asked), listing.names, known)
         _report(level.observed, listing.unread)
         for seen in listing.files:
             if (why := refuse(seen)) is not None:
@@ -106,8 +108,9 @@ def walk(
 
 
 def _lasting(listing: Listing, began_ns: int) -> bytes:
-    """A listing's fingerprint, if a later write to one of its files is sure to change it."""
-    return UNKNOWN if any(racy(seen.stat, began_ns) for seen in listing.files) else listing.fingerprint
+    """A listing's fingerprint, if a later write to one of its files, or a new name, is sure to change it."""
+    is_fresh = fresh(listing.changed_ns, began_ns) or any(racy(seen.stat, began_ns) for seen in listing.files)
+    return UNKNOWN if is_fresh else listing.fingerprint
 
 
 def observe(

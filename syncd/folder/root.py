@@ -86,7 +86,7 @@ class Dir:
         with os.scandir(self._fd if HAS_DESCRIPTORS else str(self._path)) as found:
             yield found
 
-    def fingerprints(self, device: int, folders: Iterable[str]) -> Iterator[bytes]:
+    def fingerprints(self, device: int, folders: Iterable[tuple[str, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """See `fingerprint.fingerprints`; only where there are descriptors."""
         return fingerprint.fingerprints(self._fd, device, folders)
 

@@ -63,6 +63,10 @@ class Listing:
     unread: list[Unread]
     fingerprint: bytes = UNKNOWN
     """As it was just before the rest was looked at; only if asked for."""
+    names: bytes = b""
+    """By which it can be told again: see `syncd.folder.fingerprint`."""
+    changed_ns: int = 0
+    """When a name came or went last, or later, by the disk's clock."""
 
 
 def stat_id(found: os.stat_result) -> StatId:
@@ -128,15 +132,19 @@ def scan(root: Root, ignored: Ignored, below: str = "", known: Known | None = No
 def _list(root: Root, here: str, ignored: Ignored, device: int, marked: bool) -> Listing:
     prefix = here + "/" if here else ""
     with root.folder(here) as folder:
-        mark = next(folder.fingerprints(device, [""])) if marked and HAS_DESCRIPTORS else UNKNOWN
-        return _listed(folder, Listing(here, [], [], [], mark), prefix, ignored, device)
+        mark, names = next(folder.fingerprints(device, [("", b"")])) if marked and HAS_DESCRIPTORS else (UNKNOWN, b"")
+        found = folder.stat()
+        changed_ns = max(found.st_mtime_ns, found.st_ctime_ns)
+        return _listed(
+            folder, Listing(here, [], [], [], mark, names, changed_ns), prefix, ignored, found.st_dev == device
+        )
 
 
-def _listed(folder: Dir, out: Listing, prefix: str, ignored: Ignored, device: int) -> Listing:
+def _listed(folder: Dir, out: Listing, prefix: str, ignored: Ignored, of_our_disk: bool) -> Listing:
     here = out.folder
     asides = False
     with folder.entries() as entries:
-        if sys.platform != "win32" and folder.stat().st_dev != device:
+        if sys.platform != "win32" and not of_our_disk:
             why = f"Another disk is mounted at “{here}”; what is on it is not synced."
             out.unread.append(Unread(RelPath(here), why))
             return out

@@ -7,10 +7,11 @@ A cache: losing it costs time and nothing else, so a damaged one is thrown away.
 - hashed: when hashing began, by the clock of this machine, in ns;
 - blob: git's id of the content;
 
-and in `summary`, for folders that equalled a commit in all that lies directly in them:
+and in `equal`, for folders that equalled a commit in all that lies directly in them:
 
-- folder: the path; fingerprint: see `syncd.folder.fingerprint`;
-- tree: what it equalled; folders: the names of the folders in it, zero bytes between; files: how many lie in it.
+- folder: the path; fingerprint and names: see `syncd.folder.fingerprint`;
+- tree: what it equalled; folders: the names of those in it that are synced, zero bytes between; files: how many lie
+  in it.
 """
 
 import logging
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from syncd.core.entry import BlobId, Entry, Mode, RelPath
 from syncd.folder.hash import Hashed
@@ -35,15 +37,18 @@ _TABLE = """CREATE TABLE IF NOT EXISTS file (
     folder BLOB, name BLOB, mode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, ino INTEGER,
     hashed INTEGER, blob BLOB, PRIMARY KEY (folder, name)) WITHOUT ROWID"""
 
-_SUMMARIES = """CREATE TABLE IF NOT EXISTS summary (
-    folder BLOB PRIMARY KEY, fingerprint BLOB, tree BLOB, folders BLOB, files INTEGER) WITHOUT ROWID"""
+_SUMMARIES = """CREATE TABLE IF NOT EXISTS equal (
+    folder BLOB PRIMARY KEY, fingerprint BLOB, names BLOB, tree BLOB, folders BLOB, files INTEGER) WITHOUT ROWID"""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A folder whose files and folders were those of a tree, while it had this fingerprint."""
+class Summary(NamedTuple):
+    """A folder whose files and folders were those of a tree, while it had this fingerprint.
+
+    A tuple, since a start makes one for each folder.
+    """
 
     fingerprint: bytes
+    names: bytes
     tree: bytes
     folders: tuple[str, ...]
     files: int
@@ -66,9 +71,13 @@ class Known:
 
 def racy(stat: StatId, hashed_ns: int) -> bool:
     """Whether a file was changed within its clock's grain before (or after) it was hashed."""
-    newest = max(stat.mtime_ns, stat.ctime_ns)
-    grain = _FINE if newest % 1_000_000 else _COARSE
-    return newest + grain > hashed_ns
+    return fresh(max(stat.mtime_ns, stat.ctime_ns), hashed_ns)
+
+
+def fresh(changed_ns: int, looked_ns: int) -> bool:
+    """Whether what changed then could have changed again, with the same time, after it was looked at."""
+    grain = _FINE if changed_ns % 1_000_000 else _COARSE
+    return changed_ns + grain > looked_ns
 
 
 class StatCache:
@@ -154,10 +163,12 @@ class StatCache:
 
     def summaries(self) -> dict[str, Summary]:
         """All folders that have one."""
-        rows = self._db.execute("SELECT folder, fingerprint, tree, folders, files FROM summary")
+        rows = self._db.execute("SELECT folder, fingerprint, names, tree, folders, files FROM equal")
         return {
-            os.fsdecode(folder): Summary(mark, tree, tuple(os.fsdecode(names).split("\0")) if names else (), files)
-            for folder, mark, tree, names, files in rows
+            os.fsdecode(folder): Summary(
+                mark, names, tree, tuple(os.fsdecode(folders).split("\0")) if folders else (), files
+            )
+            for folder, mark, names, tree, folders, files in rows
         }
 
     def summarize(self, summaries: Mapping[str, Summary | None]) -> None:
@@ -166,13 +177,20 @@ class StatCache:
             return
         with self._changing():
             self._db.executemany(
-                "DELETE FROM summary WHERE folder = ?",
+                "DELETE FROM equal WHERE folder = ?",
                 [(os.fsencode(folder),) for folder, new in summaries.items() if new is None],
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO equal VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (os.fsencode(folder), new.fingerprint, new.tree, os.fsencode("\0".join(new.folders)), new.files)
+                    (
+                        os.fsencode(folder),
+                        new.fingerprint,
+                        new.names,
+                        new.tree,
+                        os.fsencode("\0".join(new.folders)),
+                        new.files,
+                    )
                     for folder, new in summaries.items()
                     if new is not None
                 ],

@@ -5,10 +5,12 @@ large folder is shared out to short-lived processes.  Whatever goes wrong with t
 question count as touched and are looked at file by file.
 """
 
+import marshal
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from tempfile import TemporaryFile
 
 from syncd.folder import fingerprint
 from syncd.folder.root import HAS_DESCRIPTORS, Root
@@ -16,6 +18,8 @@ from syncd.folder.statcache import Summary
 
 _WORTH_A_PROCESS = 8_000
 """Files; below that a process costs more than it saves."""
+_MEANWHILE = 5_000
+"""Files that are looked at while a process starts."""
 _MOST = 8
 
 
@@ -24,10 +28,11 @@ def untouched(root: Root, summaries: Mapping[str, Summary], cores: int | None = 
     if not HAS_DESCRIPTORS or not summaries:
         return {}
     shards = _shards(summaries, min(_MOST, cores or _cores()))
-    helpers = [(shard, _start(root, shard)) for shard in shards[1:]]
+    helpers = [(shard, _start(root, [(each, summaries[each].names) for each in shard])) for shard in shards[1:]]
     with root.folder("") as top:
-        device = root.identity[0]
-        found = dict(zip(shards[0], top.fingerprints(device, shards[0]), strict=True))
+        known = ((folder, summaries[folder].names) for folder in shards[0])
+        marks = (mark for mark, _ in top.fingerprints(root.identity[0], known))
+        found = dict(zip(shards[0], marks, strict=True))
     for shard, helper in helpers:
         said = _finish(helper, shard)
         at = range(0, len(said), fingerprint.SIZE)
@@ -40,10 +45,10 @@ def _cores() -> int:
 
 
 def _shards(summaries: Mapping[str, Summary], cores: int) -> list[list[str]]:
-    """Neighbours stay together; all get about as many files, the first some more since it need not be started."""
+    """Neighbours stay together; all get about as many files, the first more since it need not be started."""
     total = sum(summary.files + 5 for summary in summaries.values())
     count = max(1, min(cores, total // _WORTH_A_PROCESS))
-    ahead = _WORTH_A_PROCESS // 2 if count > 1 else 0
+    ahead = min(_MEANWHILE, total // 4) if count > 1 else 0
     shards: list[list[str]] = [[]]
     files = -ahead
     for folder in sorted(summaries, key=lambda each: each.split("/")):
@@ -57,25 +62,20 @@ def _shards(summaries: Mapping[str, Summary], cores: int) -> list[list[str]]:
 _Helper = subprocess.Popen[bytes]
 
 
-def _start(root: Root, shard: list[str]) -> _Helper | None:
+def _start(root: Root, known: list[tuple[str, bytes]]) -> _Helper | None:
     device, inode = root.identity
     try:
-        helper = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", fingerprint.__file__, str(device), str(inode), str(root.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        with TemporaryFile() as asked:  # not a pipe, which holds too little: we'd wait until Python has started there
+            asked.write(marshal.dumps(known))
+            asked.seek(0)
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", "-B", fingerprint.__file__, str(device), str(inode), str(root.path)],
+                stdin=asked,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
     except OSError:
         return None
-    assert helper.stdin is not None
-    try:
-        # It reads all before it writes anything, so that neither waits for the other.
-        helper.stdin.write("\0".join(shard).encode("utf-8", "surrogateescape"))
-        helper.stdin.close()
-    except OSError:
-        helper.kill()
-    return helper
 
 
 def _finish(helper: _Helper | None, shard: list[str]) -> bytes:

@@ -51,7 +51,7 @@ class Untouched:
         folder = level.folder
         if clean and level.fingerprint != UNKNOWN:
             files = len(level.observed.files)
-            self._new[folder] = Summary(level.fingerprint, self._tree(tree), tuple(level.folders), files)
+            self._new[folder] = Summary(level.fingerprint, level.names, self._tree(tree), tuple(level.folders), files)
         elif folder in self._known:
             self._new[folder] = None
         if len(self._new) >= _BATCH:

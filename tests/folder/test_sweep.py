@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +21,7 @@ NAMES = ["", "a", "a/b", "a/b/c", "z", os.fsdecode(b"caf\xe9")]
 
 def summaries(root: Root, files: int = 1) -> dict[str, Summary]:
     listings = scan(root, lambda path, folder: False, "", lambda folder: None)
-    return {each.folder: Summary(each.fingerprint, b"", tuple(each.folders), files) for each in listings}
+    return {each.folder: Summary(each.fingerprint, each.names, b"", tuple(each.folders), files) for each in listings}
 
 
 @pytest.fixture
@@ -27,6 +29,7 @@ def known(folder: Path, root: Root) -> dict[str, Summary]:
     for name in NAMES:
         fill(folder, {f"{name}/{n}".lstrip("/"): str(n) for n in range(3)})
     (folder / "a/link").symlink_to("0")
+    time.sleep(0.05)  # `walk` does not keep fingerprints of what changed just now
     return summaries(root)
 
 
@@ -48,7 +51,7 @@ def known(folder: Path, root: Root) -> dict[str, Summary]:
         ),
     ],
 )
-@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize(("cores", "own_times"), [(1, True), (3, True), (1, False)])
 def test_whatever_is_done_to_a_folder_it_counts_as_touched(
     folder: Path,
     root: Root,
@@ -56,12 +59,43 @@ def test_whatever_is_done_to_a_folder_it_counts_as_touched(
     change: Callable[[Path], object],
     touched: set[str],
     cores: int,
+    own_times: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sweep, "_WORTH_A_PROCESS", 12)
+    if not own_times:  # as on a network's disk
+        monkeypatch.setattr(fingerprint, "_own", lambda found: ())
+        known = summaries(root)
     assert sweep.untouched(root, known, cores) == known
     change(folder)
     assert sweep.untouched(root, known, cores).keys() == known.keys() - touched
+
+
+def test_a_folder_whose_names_are_known_is_not_listed_again(
+    folder: Path, root: Root, known: dict[str, Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[int] = []
+    list_ = fingerprint._listed
+
+    def counted(at: int, told: list[int]) -> bytes:
+        listed.append(at)
+        return list_(at, told)
+
+    monkeypatch.setattr(fingerprint, "_listed", counted)
+    assert sweep.untouched(root, known, 1) == known
+    trusted = os.major(folder.stat().st_dev) != 0 and sys.platform == "linux"
+    assert len(listed) == (0 if trusted else len(NAMES))
+
+
+def test_numbers_of_all_sizes_are_told_apart(
+    folder: Path, root: Root, known: dict[str, Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inode = (1 << 64) - 1  # as some network file systems have them
+    monkeypatch.setattr(fingerprint, "_told_by", lambda found: (inode,))
+    known = summaries(root)
+    assert sweep.untouched(root, known, 1) == known
+    inode -= 1
+    assert not sweep.untouched(root, known, 1)
 
 
 def test_a_helper_that_fails_leaves_its_folders_to_be_looked_at(

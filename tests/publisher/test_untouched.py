@@ -31,6 +31,8 @@ class Desk:
         self.folder.mkdir()
         self.here = Workspace(self.folder, place / "own", "main", Author("Ida", "ida@example.org"))
         self.local = Local(self.here)
+        with self.here:
+            pass  # what its disk tells apart is tried: a file comes and goes
         self.listed: list[str] = []
         from syncd.folder import scan as scanning
 
@@ -140,6 +142,19 @@ def test_what_was_seen_before_events_were_lost_is_not_used_after(desk: Desk) -> 
     fill(desk.folder, {"a/1": "a save of which no event told"})
     desk.local.mistrust()
     assert desk.look() == ["a"]
+
+
+def test_a_folder_in_which_names_changed_a_moment_ago_is_looked_at_again(desk: Desk) -> None:
+    fill(desk.folder, {"a/1": "1", "a/2": "2", "b/3": "3"})
+    time.sleep(GRAIN_S)
+    desk.look()
+    desk.local.remember()
+    (desk.folder / "a/1").unlink()
+    for _ in range(2):
+        assert "a" in desk.look()
+    time.sleep(GRAIN_S)
+    desk.local.remember()
+    assert desk.look() == []
 
 
 def test_random_changes_are_all_found(desk: Desk) -> None:
