@@ -140,9 +140,11 @@ class Versions:
     def _store(self, version: VersionId, content: bytes) -> int:
         target = self._content(version)
         if not target.exists():
+            fresh = not target.parent.exists()
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write_durably(target, zlib.compress(content, 6))
-            _sync_folder(target.parent.parent)
+            if fresh:
+                _sync_folder(target.parent.parent)
         return target.stat().st_size
 
     def _append(self, line: bytes) -> None:

@@ -234,7 +234,10 @@ class Keeper:
         new = [note.sentence for note in notes]
         if new:
             self.notes = [*self.notes, *new][-_NOTES:]
-            write_durably(self._state / "notes.json", json.dumps(self.notes).encode())
+            # Not flushed: a power cut may take sentences, and a class that merges waits for its disk as it is.
+            aside = self._state / ".notes.json.new"
+            aside.write_text(json.dumps(self.notes))
+            aside.replace(self._state / "notes.json")
 
 
 def sentence_of(problem: SyncError) -> str:
