@@ -1,7 +1,7 @@
 """What a class lives through in a term: many updates, and everything killed at any moment.
 
-SYNCD_UPDATES: how many (80).  SYNCD_KILLS_S: for how many seconds everything is killed (left out without it),
-SYNCD_KILLS_SEED: in which order (1).
+SYNCD_UPDATES: how many (80).  SYNCD_KILLS_S: for how many seconds everything is killed (6), SYNCD_KILLS_SEED: in
+which order (1).
 """
 
 import json
@@ -22,7 +22,7 @@ from syncd.versions import Versions
 pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow]
 
 UPDATES, WARM = int(os.environ.get("SYNCD_UPDATES", "80")), 40
-KILLS_S = float(os.environ.get("SYNCD_KILLS_S", "0"))
+KILLS_S = float(os.environ.get("SYNCD_KILLS_S", "6"))
 SEED = int(os.environ.get("SYNCD_KILLS_SEED", "1"))
 STATE = ".local/state/synced-folders/agent/courses/ds8"
 
@@ -79,7 +79,7 @@ async def test_many_updates_leave_nothing_behind(arrived: Class) -> None:
     await told(arrived, story)
 
 
-@pytest.mark.skipif(not KILLS_S, reason="set SYNCD_KILLS_S: for how many seconds everything is killed")
+@pytest.mark.timeout(180 + 2 * KILLS_S)
 async def test_everything_is_killed_while_students_write_and_all_they_saved_is_there(arrived: Class) -> None:
     def story(hub: Class) -> None:
         node, chance = hub.node, random.Random(SEED)
