@@ -26,7 +26,7 @@ from syncd.agent.cgroup import Groups
 from syncd.agent.herald import Agent, Herald
 from syncd.agent.news import MOST_COURSES, Answers
 from syncd.agent.records import Record, Records, began, opened
-from syncd.agent.running import FIRST_AGAIN_S, Running, begin
+from syncd.agent.running import LONGEST_AGAIN_S, LONGEST_HANG_S, Running, begin, pause_after
 from syncd.agent.zygote import Zygote
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
@@ -36,10 +36,8 @@ _log = logging.getLogger(__name__)
 _LONGEST = 4096
 _NAME = re.compile(r"[^ A-Za-z0-9._-]")
 """What is in no name of a node: an agent, which says it, is not trusted."""
-_LONGEST_AGAIN_S, _SETTLED_S = 30.0, 60.0
-_LONGEST_HANG_S = _LONGEST_ASKED_S = 1.0
-"""Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that; and who
-has just asked for the agent itself waits no longer for its next start."""
+_LONGEST_ASKED_S = 1.0
+"""Who has just asked for an agent waits no longer for its next start."""
 _LOOK_S = 5.0
 _LONGEST_WAIT_S = 30.0
 
@@ -179,7 +177,7 @@ class Parent:
             finally:
                 agent.answers.close()
         except OSError as problem:
-            agent.pause_s = min(agent.pause_s * 2, _LONGEST_AGAIN_S)
+            agent.pause_s = min(agent.pause_s * 2, LONGEST_AGAIN_S)
             agent.again_at = time.monotonic() + agent.pause_s
             about(_log, user=agent.who.name).warning(
                 "the agent of %s can't be started just now (%s); it is tried again", agent.who.name, problem.strerror
@@ -245,11 +243,11 @@ class Parent:
                 self._groups.remove(agent.who.uid)
                 self._agents.pop(agent.who.uid, None)
             return
-        agent.pause_s = FIRST_AGAIN_S if lived_s > _SETTLED_S else min(agent.pause_s * 2, _LONGEST_AGAIN_S)
+        agent.pause_s = pause_after(lived_s, agent.pause_s)
         is_asked_for = any(asker.uid == agent.who.uid for asker in self._askers)
         pause_s = min(agent.pause_s, _LONGEST_ASKED_S) if is_asked_for else agent.pause_s
         agent.again_at = time.monotonic() + pause_s
-        if pause_s > _LONGEST_HANG_S:
+        if pause_s > LONGEST_HANG_S:
             agent.kept.close()
         about(_log, user=agent.who.name).warning("the agent of %s died and is started again", agent.who.name)
 

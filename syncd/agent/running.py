@@ -17,7 +17,11 @@ from syncd.agent.zygote import Birth, Forked, Life, Zygote
 from syncd.log_fields import about
 
 _log = logging.getLogger(__name__)
-FIRST_AGAIN_S = 0.02
+_FIRST_AGAIN_S, LONGEST_AGAIN_S = 0.02, 30.0
+"""How long after a crash an agent is started again."""
+_SERVED_S, _SETTLED_S = 0.3, 60.0
+LONGEST_HANG_S = 1.0
+"""Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that."""
 LONGEST_NAME = 63
 """Of a node: what fits into a host's name, and into a message to the parent."""
 _COURSES, _PAGE, _DOOR, _ASLEEP, _ANSWERS = "courses", "page ", "door ", "asleep", "answers"
@@ -67,7 +71,7 @@ class Running:
     adopted: bool = False
     started: float = 0.0
     again_at: float | None = None
-    pause_s: float = FIRST_AGAIN_S
+    pause_s: float = _FIRST_AGAIN_S
     ending: bool = False
     status: int = 1
     """Its exit status, where it told it."""
@@ -91,6 +95,18 @@ class Running:
     def devices(self) -> Iterable[int]:
         """Of its mounts."""
         return self.kept.devices()
+
+
+def pause_after(lived_s: float, pause_s: float) -> float:
+    """How long to wait with the next start of an agent that crashed, after `pause_s` the last time.
+
+    One that can't even start is tried ever less often; one that served meanwhile is back soon, however often it dies.
+    """
+    if lived_s > _SETTLED_S:
+        return _FIRST_AGAIN_S
+    if lived_s > _SERVED_S:
+        return min(pause_s * 1.25, LONGEST_HANG_S)
+    return min(pause_s * 2, LONGEST_AGAIN_S)
 
 
 def begin(zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int]) -> Forked:
