@@ -4,13 +4,17 @@ Semantics of gitignore(5): the last pattern that says anything counts, deeper fi
 above, and nothing below an excluded folder comes back.  One pattern is `pathspec`'s business.
 """
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Callable
 from functools import cache
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from syncd.core.entry import RelPath
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 Lines = Callable[[str], str]
 """The text of the pattern file that lies in a folder ('' is the top); empty where there is none."""
@@ -22,6 +26,8 @@ def _spec(text: str) -> GitIgnoreSpec | None:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         return None
+    from pathspec import GitIgnoreSpec  # for who has patterns: most folders have none
+
     good = []
     for line in lines:
         try:

@@ -116,7 +116,8 @@ class Remote:
         check_branch(branch)
         if self.address.kind is Kind.SSH:
             ssh.fetch(self.address, repository, [_spec(branch, name)], self._timeout_s, branch)
-            return CommitId(str(_opened(repository).references[f"refs/remotes/{name}/{branch}"].target))
+            with _opened(repository) as here:
+                return CommitId(str(here.references[f"refs/remotes/{name}/{branch}"].target))
         try:
             heads = self._fetched(repository, [_spec(branch, name)], depth, told)
         except _Moved:
@@ -146,12 +147,14 @@ class Remote:
         only when the server accepted it.  The repository's refs/remotes/<name>/<branch> follows.
         """
         self._push(repository, commit, f"refs/heads/{check_branch(branch)}", branch, told)
-        _opened(repository).references.create(f"refs/remotes/{name}/{branch}", commit, force=True)
+        with _opened(repository) as here:
+            here.references.create(f"refs/remotes/{name}/{branch}", commit, force=True)
 
     def push_tag(self, repository: Path, tag: str) -> None:
         """Publish a tag of the repository, never by force: Refused if the remote has another of this name."""
-        there = _opened(repository).references[f"refs/tags/{tag}"].target
-        self._push(repository, str(there), f"refs/tags/{tag}", tag)
+        with _opened(repository) as here:
+            there = str(here.references[f"refs/tags/{tag}"].target)
+        self._push(repository, there, f"refs/tags/{tag}", tag)
 
     def _push(self, repository: Path, what: str, ref: str, branch: str, told: Told | None = None) -> None:
         if self.address.kind is Kind.SSH:
@@ -197,9 +200,9 @@ class Remote:
         if self.address.kind is Kind.SSH:
             return ssh.look(self.address, self._timeout_s)
         try:
-            there = pygit2.Repository(_local_path(self.address))
-            refs = [(name, str(there.references[name].target)) for name in there.references]
-            default = None if there.head_is_unborn or there.head_is_detached else there.head.shorthand
+            with _freed(pygit2.Repository(_local_path(self.address))) as there:
+                refs = [(name, str(there.references[name].target)) for name in there.references]
+                default = None if there.head_is_unborn or there.head_is_detached else there.head.shorthand
         except pygit2.GitError as error:
             raise by_text(self.address, f"does not exist: {error}") from error
         return shown(refs, default)
@@ -209,15 +212,15 @@ class Remote:
         self, repository: Path, service: str, branch: str = "", told: Told | None = None
     ) -> Generator[tuple[pygit2.remotes.Remote, _Talk]]:
         """A libgit2 remote of the repository; what it raises comes out as our errors."""
-        here = _opened(repository)
         # RACE: settings of the process; remotes with other timeouts may talk at the same time, and get these.
         pygit2.settings.server_connect_timeout = pygit2.settings.server_timeout = int(self._timeout_s * 1000)
-        if self.address.kind is Kind.HTTP and "http.followredirects" not in here.config:
-            here.config["http.followRedirects"] = False
         token = self._credentials() if self.address.kind is Kind.HTTP else None
         talk = _Talk(token, told)
         try:
-            yield here.remotes.create_anonymous((self._moved or self.address).url), talk
+            with _opened(repository) as here:
+                if self.address.kind is Kind.HTTP and "http.followredirects" not in here.config:
+                    here.config["http.followRedirects"] = False
+                yield here.remotes.create_anonymous((self._moved or self.address).url), talk
         except pygit2.GitError as error:
             raise self._translated(error, service, branch, token) from error
         except (OSError, ValueError, KeyError) as error:
@@ -253,11 +256,23 @@ def _spec(branch: str, name: str) -> str:
     return f"+refs/heads/{branch}:refs/remotes/{name}/{branch}"
 
 
-def _opened(repository: Path) -> pygit2.Repository:
+@contextmanager
+def _opened(repository: Path) -> Generator[pygit2.Repository]:
     try:
-        return pygit2.Repository(str(repository))
+        opened = pygit2.Repository(str(repository))
     except pygit2.GitError as error:
         raise Damaged(f"There is no readable repository in {repository}: it must be made anew.") from error
+    with _freed(opened):
+        yield opened
+
+
+@contextmanager
+def _freed(repository: pygit2.Repository) -> Generator[pygit2.Repository]:
+    """Let go of it at the end: it refers to itself, so its open packs would stay until dead cycles are looked for."""
+    try:
+        yield repository
+    finally:
+        repository.free()
 
 
 def _local_path(address: Address) -> str:

@@ -8,7 +8,6 @@ import re
 
 from syncd.core.entry import RelPath
 from syncd.guards.markers import FORBIDDEN, CannotStrip, Kind, strip_lines
-from syncd.guards.staff_cells import strip_notebook
 
 __all__ = ["CannotStrip", "could_hold", "strip"]
 
@@ -38,7 +37,11 @@ def strip(path: RelPath, content: bytes) -> bytes:
     """The content as students may have it.  CannotStrip if that can't be told."""
     if not could_hold(path, content):
         return content
-    return strip_notebook(content) if _is_notebook(path) else _strip_text(path, content)
+    if not _is_notebook(path):
+        return _strip_text(path, content)
+    from syncd.guards.staff_cells import strip_notebook  # few notebooks come so far
+
+    return strip_notebook(content)
 
 
 def _strip_text(path: RelPath, content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What the metrics of node and publisher have in common: times, failures, what is counted when it is asked for.
+"""What the metrics of node and publisher have in common where Prometheus reads them.
 
 Each service has a registry of its own, so that two in one process do not mix.  Labels have few values, all
 known beforehand: names of courses from the settings, states, kinds of failure.  Never a path or a person.
@@ -14,12 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from syncd.core.errors import SyncError
-
 Registry = CollectorRegistry
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds, from what an update costs on one machine to what a person calls broken."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody asks for
 
@@ -50,20 +46,6 @@ def at_scrape(registry: CollectorRegistry, collect: Callable[[], Iterable[Metric
 def text_of(registry: CollectorRegistry) -> bytes:
     """All metrics in Prometheus' text format."""
     return generate_latest(registry)
-
-
-def kind_of(problem: BaseException) -> str:
-    """The kind of a failure, as a label: its class where that is one of ours, else what Python calls it."""
-    if isinstance(problem, SyncError | OSError):
-        return type(problem).__name__
-    return "Unexpected"
-
-
-def plausible_s(seconds: object) -> float | None:
-    """A duration that a clock or a peer told, if it can be one: between nothing and a day."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return None
-    return float(seconds) if 0 <= seconds <= 86_400 else None
 
 
 def _process() -> Iterable[Metric]:

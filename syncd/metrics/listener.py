@@ -9,19 +9,21 @@ import contextlib
 import hmac
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
 from syncd.core.errors import NeedsUser, SyncError
-from syncd.metrics.exposition import CONTENT_TYPE, Registry, text_of
+
+if TYPE_CHECKING:
+    from syncd.metrics.exposition import Registry
 
 
 class Observed(Protocol):
     """A service that can be looked at."""
 
     @property
-    def registry(self) -> Registry: ...  # noqa: D102
+    def registry(self) -> "Registry": ...  # noqa: D102
 
     def readiness(self) -> Mapping[str, Any]:
         """{"ready": bool, "sentence": text, ...}."""
@@ -36,6 +38,8 @@ def metrics_routes(service: Observed, allowed: Callable[[web.Request], bool]) ->
             raise web.HTTPForbidden(text="This is for the monitoring of this machine: show its token.")
 
     async def metrics(request: web.Request) -> web.Response:
+        from syncd.metrics.exposition import CONTENT_TYPE, text_of
+
         check(request)
         return web.Response(body=text_of(service.registry), headers={"Content-Type": CONTENT_TYPE})
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from syncd.metrics.exposition import BUCKETS, at_scrape, kind_of, new_registry, plausible_s
+from syncd.metrics.exposition import at_scrape, new_registry
+from syncd.metrics.measures import BUCKETS, kind_of, plausible_s
 
 _REMEMBERED = 100
 """Commits of a course by which it is told how far behind a view is."""

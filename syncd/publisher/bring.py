@@ -4,6 +4,8 @@ Only then does the branch move.  Killed in between, the next start finds files o
 folder, knows them by their content (see `commit`), and makes the same merge again.
 """
 
+from __future__ import annotations
+
 import errno
 import shutil
 import stat
@@ -12,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import CommitId, Entry, RelPath, parents
@@ -23,9 +26,11 @@ from syncd.folder.observe import observe_file
 from syncd.folder.place import Meanwhile
 from syncd.folder.root import InTheWay
 from syncd.folder.scan import StatId, look
-from syncd.publisher.merge import Merge
 from syncd.publisher.twins import is_twin
 from syncd.publisher.workspace import Workspace
+
+if TYPE_CHECKING:
+    from syncd.publisher.merge import Merge
 
 _FEW = 8
 

@@ -1,10 +1,13 @@
 """The steps on this machine: take up what was saved, take in what others pushed.  They run one at a time."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from syncd.core.beside import MY_COPY, beside
 from syncd.core.entry import CommitId, RelPath
@@ -15,13 +18,15 @@ from syncd.folder import place
 from syncd.folder.hash import Unsettled, hash_file
 from syncd.folder.root import InTheWay
 from syncd.folder.scan import look
-from syncd.merge.resolve import Note
 from syncd.publisher.bring import bring, put_aside
 from syncd.publisher.commit import Safety, commit
 from syncd.publisher.look import Looked, look_at, look_everywhere
-from syncd.publisher.merge import merge
 from syncd.publisher.untouched import Untouched
 from syncd.publisher.workspace import Workspace
+
+if TYPE_CHECKING:
+    from syncd.merge.resolve import Note
+    from syncd.publisher.merge import Merge
 
 _TRIES = 20
 _FEW = range(1, 5)
@@ -138,7 +143,7 @@ class Local:
                 if base is None and history.contains(head, theirs):
                     return TakenIn(head)
                 common = base or (history.merge_base(head, theirs) if head else None)
-                made = merge(here, theirs, common, datetime.now(), said)
+                made = _merged(here, theirs, common, said)
                 if made.commit != theirs:
                     here.begin(made.commit)
                 brought = bring(here, made)
@@ -173,6 +178,13 @@ class Local:
             del looked.edits[path]
         self._left |= left
         return commit(self.here, looked, Safety(self._vanishing, time.monotonic(), agreed))
+
+
+def _merged(here: Workspace, theirs: CommitId, base: CommitId | None, said: str | None) -> Merge:
+    # With the first merge and not before: a publisher to which nobody else pushes keeps the memory that it takes.
+    from syncd.publisher.merge import merge
+
+    return merge(here, theirs, base, datetime.now(), said)
 
 
 def _was_just_written(here: Workspace, path: RelPath) -> bool:

@@ -1,6 +1,7 @@
-"""Memory that the C library keeps for later is given back to the system: an idle daemon has no later."""
+"""Memory that Python and the C library keep for later is given back to the system: an idle daemon has no later."""
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +14,8 @@ def _call() -> Callable[[int], int] | None:
 
 
 def trim() -> None:
-    """Of all threads' heaps."""
+    """Of all threads' heaps; dead cycles first, of which only much new work would make Python look for them."""
+    gc.collect()
     call = _call()
     if call is not None:
         call(0)

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from syncd.metrics.exposition import Registry
 from syncd.metrics.publisher import GUARDS, PublisherMetrics
+
+if TYPE_CHECKING:
+    from syncd.metrics.exposition import Registry
 
 
 class Reporting(Protocol):
@@ -23,7 +25,7 @@ class Observed:
         self.metrics = PublisherMetrics(self._states, self._left_out)
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """All metrics."""
         return self.metrics.registry
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 from syncd.core.errors import NeedsUser, TryAgain
 from syncd.demo.gitserver import GitServer
 from syncd.git.remote import Busy
-from syncd.metrics.exposition import kind_of, plausible_s
+from syncd.metrics.measures import kind_of, plausible_s
 from syncd.metrics.node import CourseMeter, NodeMetrics
 from syncd.node.views import Peer, Views
 
