@@ -6,6 +6,12 @@ Pure tables of git's own `verify_path`, `is_hfs_dotgit` and `is_ntfs_dotgit`, ap
 LONGEST_NAME = 255
 """Bytes; what Linux file systems hold."""
 
+DEEPEST, LONGEST_PATH = 128, 4000
+"""Folders above a file, and bytes of its path: what programs on every system can open, below whatever folder."""
+
+LONGEST_LINK = 4095
+"""Bytes of a symbolic link's target; what Linux holds."""
+
 # Code points that HFS+ ignores when it compares names (git's utf8.c, next_hfs_char).
 _IGNORED_BY_HFS = frozenset(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF],
@@ -32,6 +38,18 @@ def problem(name: bytes) -> str | None:
     if _is_dot_git(name.decode("utf-8", "surrogateescape")):
         return "is named like git's own folder"
     return None
+
+
+def path_problem(path: bytes) -> str | None:
+    """Why a file of this path is left out, each name of which may be shown."""
+    if len(path) > LONGEST_PATH:
+        return "has too long a path"
+    return "lies too deep" if path.count(b"/") > DEEPEST else None
+
+
+def is_target(content: bytes) -> bool:
+    """Whether a symbolic link can have this as its target."""
+    return 0 < len(content) <= LONGEST_LINK and b"\0" not in content
 
 
 def windows_problem(name: str) -> str | None:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 
 from syncd.core.entry import Mode, RelPath
 from syncd.core.ignore import ASIDE, Ignored
+from syncd.core.names import DEEPEST, LONGEST_PATH
 from syncd.folder.fingerprint import UNKNOWN
 from syncd.folder.root import HAS_DESCRIPTORS, Dir, InTheWay, Root, is_junction
-
-_LONGEST = 4096
-"""Bytes of a path; deeper trees are reported and not entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def _listed(folder: Dir, out: Listing, prefix: str, ignored: Ignored, of_our_dis
                 if entry.is_dir(follow_symlinks=False):
                     if ignored(path, True) or (sys.platform == "win32" and is_junction(entry.stat())):
                         continue
-                    if len(os.fsencode(path)) > _LONGEST:
+                    if path.count("/") >= DEEPEST or len(os.fsencode(path)) > LONGEST_PATH:
                         why = f"The folder “{path[:80]}…” lies too deep and is not synced."
                         out.unread.append(Unread(path, why))
                     else:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from syncd.core.entry import Mode
 from syncd.core.errors import NeedsUser
-from syncd.core.names import problem
+from syncd.core.names import DEEPEST, LONGEST_LINK, LONGEST_PATH, is_target, problem
 from syncd.git.mirror import RawEntry
 from syncd.manifest import FOLDER, Manifest, Node
 
 RULES = 1
 """Counted up when what is shown of the same tree changes; a manifest made by other rules is not reused."""
 
-DEEPEST, LONGEST_PATH, MOST_NODES, LONGEST_LINK = 128, 4000, 1_000_000, 4095
+MOST_NODES = 1_000_000
 _GITLINK = 0o160000
 
 
@@ -66,7 +66,7 @@ def drop_bad_links(found: Shown, target: Callable[[Node], bytes]) -> None:
     bad = {
         id(node)
         for node in found.unsized
-        if node.mode == Mode.SYMLINK and (not 0 < node.size <= LONGEST_LINK or b"\0" in target(node))
+        if node.mode == Mode.SYMLINK and (node.size > LONGEST_LINK or not is_target(target(node)))
     }
     if bad:
         _drop(found, found.top, b"", bad)

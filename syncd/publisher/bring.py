@@ -178,7 +178,10 @@ class _Bringing:
         if now == entry:
             return None
         was_hidden = now is None and path in self._merge.shown
-        if not was_hidden and now not in (_at(here, self._merge.ours, path), _at(here, self._merge.theirs, path)):
+        ours = _at(here, self._merge.ours, path)
+        if ours is not None and not here.syncs(path, ours):
+            ours = None  # it was never here
+        if not was_hidden and now not in (ours, _at(here, self._merge.theirs, path)):
             raise Meanwhile(path)
         expect: StatId | None = file.seen.stat if file else None
         if entry is None:

@@ -23,7 +23,7 @@ GUARDS = ("size", "secret", "staff", "solution", "ignored")
 RULE_FILES = (".gitignore", ".syncignore")
 """Patterns of files that stay out; what the second says counts before the first."""
 
-RULES = 2
+RULES = 3
 """To be raised when a guard judges otherwise than in the version before, so that all is looked at once more."""
 
 _MOST_READ = 64 * MEGABYTE

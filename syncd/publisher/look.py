@@ -107,7 +107,7 @@ def _at(here: Workspace, path: RelPath, out: Looked) -> bool:
     if here.passes_over(path, False):
         return False
     observed = observe_file(here.root, here.cache, path, here.history.store, here.left_out)
-    _compare(path, base, observed, out, special=bool(found) and not (stat.S_ISREG(found) or stat.S_ISLNK(found)))
+    _compare(here, path, base, observed, out, special=bool(found) and not (stat.S_ISREG(found) or stat.S_ISLNK(found)))
     _report(observed, out)
     return False
 
@@ -137,8 +137,7 @@ def _below(here: Workspace, below: str, tree: bytes | None, out: Looked, untouch
                     _gone(here, item.id, path + "/", out)
             elif (base := item.entry) is not None:
                 known.add(path)
-                if path in files or here.syncs(path):
-                    _compare(path, base, level.observed, out)
+                _compare(here, path, base, level.observed, out)
         for path, file in files.items():
             if path not in known:
                 out.edits[path] = Change(None, file.entry)
@@ -158,16 +157,18 @@ def _hidden(out: Looked, path: RelPath, holder: RelPath | None) -> None:
 
 def _gone(here: Workspace, tree: bytes, prefix: str, out: Looked) -> None:
     for path, entry in here.history.files(tree, prefix):
-        if here.syncs(path) and not any(here.ignored(above, True) for above in parents(path)):
+        if here.syncs(path, entry) and not any(here.ignored(above, True) for above in parents(path)):
             out.edits[path] = Change(entry, None)
 
 
-def _compare(path: RelPath, base: Entry | None, observed: Observed, out: Looked, *, special: bool = False) -> None:
+def _compare(
+    here: Workspace, path: RelPath, base: Entry | None, observed: Observed, out: Looked, *, special: bool = False
+) -> None:
     file = observed.files.get(path)
     if file is not None:
         if file.entry != base:
             out.edits[path] = Change(base, file.entry)
-    elif base is not None and not special and observed.knows(path):
+    elif base is not None and not special and observed.knows(path) and here.syncs(path, base):
         out.edits[path] = Change(base, None)
 
 

@@ -41,10 +41,10 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
     history, ours = here.history, here.head
     yours = history.changes(base, theirs)
     if ours == base and history.contains(theirs, ours):
-        news = {path: change.now for path, change in yours.items() if here.syncs(path)}
+        news = {path: change.now for path, change in yours.items() if here.syncs(path, change.now)}
         return Merge(theirs, ours, theirs, *for_folder(here, history.tree_id(ours), history.tree_id(theirs), news))
     mine = history.changes(base, ours)
-    shared = {path: change for path, change in yours.items() if here.syncs(path)}
+    shared = {path: change for path, change in yours.items() if here.syncs(path, change.now)}
     author = history.look_up(theirs).author.name
     parties = Parties(Side.INSTRUCTOR, here.author.name, author, lambda each: _is_newer(here, each, ours, theirs, base))
     stamps = {path: Stamp(change.now) for path, change in mine.items()}
@@ -84,11 +84,12 @@ def merge(here: Workspace, theirs: CommitId, base: CommitId | None, when: dateti
 
 
 def _carried(here: Workspace, base: CommitId | None, theirs: CommitId) -> dict[RelPath, Item | None]:
-    """Their changes to what never lies in the folder (submodules, litter, dangerous names): kept as they have it."""
+    """Their changes to what never lies in the folder (submodules, litter, bad names and links): kept as they are."""
     history = here.history
     out: dict[RelPath, Item | None] = {}
     for path, was, now in history.differences(history.tree_id(base), history.tree_id(theirs)):
-        if any(item is not None and item.entry is None for item in (was, now)) or not here.syncs(path):
+        odd = any(item is not None and item.entry is None for item in (was, now))
+        if odd or not here.syncs(path, now.entry if now is not None else None):
             out[path] = now
     return out
 

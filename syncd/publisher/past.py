@@ -220,7 +220,7 @@ def _wanted(here: Workspace, path: RelPath | None, commit: CommitId) -> dict[Rel
         return {path: entry}
     below = f"{path}/" if path else ""
     found = here.history.files(here.history.tree_id(commit))
-    return {each: entry for each, entry in found if each.startswith(below) and here.syncs(each)}
+    return {each: entry for each, entry in found if each.startswith(below) and here.syncs(each, entry)}
 
 
 def _put(here: Workspace, path: RelPath, entry: Entry) -> bool:

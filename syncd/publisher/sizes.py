@@ -29,7 +29,7 @@ def limits_of(state: Path) -> Limits:
 def too_large(path: RelPath, size: int, limits: Limits) -> LeftOut:
     """Why a file stays out for its size (bytes)."""
     return LeftOut(
-        f"“{short(path)}” has {size // 1_000_000} MB, more than the {limits.most // MEGABYTE} MB that may be "
+        f"“{short(path)}” has {_shown(size)} MB, more than the {limits.most // MEGABYTE} MB that may be "
         "published: it stays here and is not published; put it elsewhere and link to it, or let git-lfs carry it.",
         "size",
     )
@@ -38,6 +38,11 @@ def too_large(path: RelPath, size: int, limits: Limits) -> LeftOut:
 def large(path: RelPath, size: int, limits: Limits) -> str:
     """What to say of a file that goes in although it is large (bytes)."""
     return (
-        f"“{short(path)}” has {size // 1_000_000} MB, which every student downloads; more than "
+        f"“{short(path)}” has {_shown(size)} MB, which every student downloads; more than "
         f"{limits.most // MEGABYTE} MB are not published. A link to a download may be better."
     )
+
+
+def _shown(size: int) -> str:
+    """In the MB of the limits, rounded up: what is over a limit must not look as if it were at it."""
+    return f"{-(-size // MEGABYTE):,}"

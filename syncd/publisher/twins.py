@@ -28,7 +28,7 @@ def hidden_in(
     if not folding:
         return {}
     prefix = folder + "/" if folder else ""
-    kept = [text for name in items if here.syncs(RelPath(prefix + (text := _text(name))))]
+    kept = [text for name, item in items.items() if here.syncs(RelPath(prefix + (text := _text(name))), item.entry)]
 
     def lay_there(name: str) -> bool:
         item = items[_bytes(name)]
@@ -141,7 +141,7 @@ def _files(here: Workspace, tree: bytes | None, path: RelPath) -> Iterator[tuple
     item: Item | None = here.history.below(tree, path)
     if item is not None and item.is_folder:
         for each, entry in here.history.files(item.id, path + "/"):
-            if here.syncs(each):
+            if here.syncs(each, entry):
                 yield each, entry
     elif item is not None and item.entry is not None:
         yield path, item.entry

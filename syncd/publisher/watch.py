@@ -6,6 +6,7 @@ Lost events (overflow, a watcher that failed) come out as "look at everything".
 import errno
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections import deque
@@ -30,6 +31,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from syncd.core.entry import RelPath
+from syncd.core.names import DEEPEST
 
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -48,6 +50,8 @@ _POLL_S = 5.0
 warnings.filterwarnings("ignore", category=RuntimeWarning, message="Callback with id")
 _MOST = 50_000
 """Paths kept for the reader; more mean "look at everything"."""
+_DEEPEST = 5_000
+"""Before Python 3.12 watchdog needs a call for each folder above one; a path holds about 2,000 of them."""
 
 
 class Watch:
@@ -77,7 +81,10 @@ class Watch:
     @property
     def alive(self) -> bool:
         """Whether events can still come."""
-        return self._observer.is_alive()
+        # watchdog 7 reads in a thread of its own, which nobody else looks after.
+        reader = getattr(self._observer, "_inotify_fd", self._observer)
+        threads = (self._observer, *self._observer.emitters, reader)
+        return all(thread.is_alive() for thread in threads)
 
     def lose(self) -> None:
         """Some events are missing."""
@@ -96,12 +103,14 @@ class Watch:
             return
         if not text.startswith(self._top + os.sep):
             return
-        below = RelPath(text[len(self._top) + 1 :].replace(os.sep, "/"))
+        below = text[len(self._top) + 1 :].replace(os.sep, "/")
+        if below.count("/") >= DEEPEST:  # of what lies too deep only the outermost is looked at
+            below = "/".join(below.split("/", DEEPEST)[:DEEPEST])
         with self._lock:
             if self._lost:
                 return
             first = not self._paths
-            self._paths.append(below)
+            self._paths.append(RelPath(below))
             if len(self._paths) > _MOST:
                 self._paths.clear()
                 self._lost = True
@@ -117,6 +126,7 @@ class Watch:
 
     def _start(self) -> BaseObserver:
         handler = _Handler(self)
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
         observer = Observer()
         try:
             observer.schedule(handler, self._top, recursive=True, event_filter=_EVENTS)

@@ -11,7 +11,7 @@ from syncd.core.entry import CommitId, Entry, RelPath
 from syncd.core.folding import Folding
 from syncd.core.ignore import Ignored, ignored
 from syncd.core.left_out import LeftOut
-from syncd.core.names import problem
+from syncd.core.names import LONGEST_LINK, is_target, path_problem, problem
 from syncd.folder.root import InTheWay, Root
 from syncd.folder.scan import Seen
 from syncd.folder.spelling import folding_of
@@ -160,9 +160,13 @@ class Workspace:
         except (OSError, ValueError, InTheWay):
             return ""
 
-    def syncs(self, path: RelPath) -> bool:
-        """Whether a path of a commit may lie in the folder: not litter, and no dangerous name."""
-        return not self.ignored(path, False) and not bad_name(path)
+    def syncs(self, path: RelPath, entry: Entry | None) -> bool:
+        """Whether what a commit has at a path may lie in the folder: not litter, no dangerous name, no broken link."""
+        if self.ignored(path, False) or bad_name(path):
+            return False
+        if entry is None or not entry.is_link:
+            return True
+        return self.history.size(entry.blob) <= LONGEST_LINK and is_target(self.history.read(entry.blob))
 
     def rest(self) -> None:
         """Give memory back to the system, since nothing is going on; to be called from the disk's thread."""
@@ -177,12 +181,12 @@ class Workspace:
 
 def bad_name(path: RelPath) -> str | None:
     """Why a path's name can't be kept by git or by us, in a few words."""
-    if _plain(path):
-        return None
-    for name in path.split("/"):
-        if (why := problem(name.encode("utf-8", "surrogateescape"))) is not None:
-            return why
-    return None
+    raw = path.encode("utf-8", "surrogateescape")
+    if not _plain(path):
+        for name in raw.split(b"/"):
+            if (why := problem(name)) is not None:
+                return why
+    return path_problem(raw)
 
 
 def bad_name_left_out(seen: Seen) -> LeftOut | None:

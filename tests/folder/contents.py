@@ -20,3 +20,14 @@ def everything(folder: Path) -> dict[str, bytes]:
             content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
             out[path.relative_to(folder).as_posix()] = content
     return out
+
+
+def make_deep(folder: Path, name: str, levels: int) -> None:
+    """Folders in folders, deeper than a path could say."""
+    fd = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=fd)
+        below = os.open(name, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)

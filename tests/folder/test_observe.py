@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from contents import fill
+from contents import fill, make_deep
 
 from syncd.core.entry import BlobId, Mode, RelPath
 from syncd.core.ignore import ignored
@@ -207,14 +207,9 @@ def test_another_disk_below_is_reported_and_not_taken_for_deleted(folder: Path, 
     assert not out.knows(RelPath("data/b")) and out.knows(RelPath("c"))
 
 
-def test_a_very_deep_tree_is_reported_and_the_rest_is_seen(folder: Path, root: Root) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    for _ in range(40):
-        os.mkdir("x" * 200, dir_fd=fd)
-        below = os.open("x" * 200, os.O_RDONLY, dir_fd=fd)
-        os.close(fd)
-        fd = below
-    os.close(fd)
+@pytest.mark.parametrize(("name", "levels"), [("x" * 200, 40), ("x", 140)])
+def test_a_very_deep_tree_is_reported_and_the_rest_is_seen(folder: Path, root: Root, name: str, levels: int) -> None:
+    make_deep(folder, name, levels)
     fill(folder, {"a": "1"})
     listings = list(scan(root, ignored))
     assert [seen.path for listing in listings for seen in listing.files] == ["a"]

@@ -7,6 +7,7 @@ import pygit2
 import pytest
 from courses import Instructor, node, settings, shown
 
+from syncd.core.names import LONGEST_PATH
 from syncd.demo.gitserver import GitServer
 from syncd.node import shown as rules
 
@@ -89,7 +90,7 @@ async def test_deep_trees_and_long_paths_are_cut_off(tmp_path: Path, server: Git
     commit = await instructor.push(instructor.raw_tree((FOLDER, b"deep", deep), (FOLDER, b"long", long)))
     async with node(settings(tmp_path, server.url("course"))) as running:
         ready = await running.until(commit)
-        assert all(len(os.fsencode(path)) <= rules.LONGEST_PATH for path in shown(ready))
+        assert all(len(os.fsencode(path)) <= LONGEST_PATH for path in shown(ready))
         assert sorted(line.rsplit("/", 1)[-1].split(" ", 1)[1] for line in (await running.course())["left_out"]) == [
             "has too long a path",
             "lies too deep",

@@ -4,11 +4,12 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from classroom_side import Colleague, Course, Publisher, add, everything, fill, git, until
+from classroom_side import GIT, Colleague, Course, Publisher, add, everything, fill, git, until
 
 from syncd.core.names import windows_problem
 
@@ -150,3 +151,64 @@ async def test_hard_names_of_a_colleague_come_into_the_folder(
         await until(lambda: everything(folder) == everything(colleague.place))
         await publisher.up_to_date()
     assert course.files() == everything(folder)
+
+
+def raw_tree(course: Course, entries: list[tuple[str, str, bytes, str]], above: list[bytes]) -> str:
+    """A tree object on the server with (mode, kind, content or nothing, name), in folders of these names."""
+
+    def blob(content: bytes) -> str:
+        return piped(course, ["hash-object", "-w", "--stdin"], content)
+
+    lines = b"".join(f"{mode} {kind} {blob(content)}\t{name}\n".encode() for mode, kind, content, name in entries)
+    tree = piped(course, ["mktree"], lines)
+    for name in reversed(above):
+        tree = piped(course, ["mktree"], b"040000 tree %s\t%s\n" % (tree.encode(), name))
+    return tree
+
+
+def piped(course: Course, command: list[str], content: bytes) -> str:
+    return subprocess.run(
+        ["git", *command], cwd=course.path, env=GIT, input=content, check=True, capture_output=True
+    ).stdout.decode().strip()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entries", "above"),
+    [
+        ([("120000", "blob", b"", "link"), ("100644", "blob", b"x", "file")], []),
+        ([("120000", "blob", b"x" * 5000, "link")], []),
+        ([("120000", "blob", b"a\0b", "link")], []),
+        ([("100644", "blob", b"deep", "file")], [b"d"] * 300),
+        ([("100644", "blob", b"deep", "file")], [b"d" * 250] * 20),
+    ],
+    ids=["link to nothing", "long link", "link with a zero", "deep", "long path"],
+)
+async def test_what_no_disk_can_hold_is_carried_along_and_keeps_nobody_up(
+    state: Path, folder: Path, course: Course, entries: list[tuple[str, str, bytes, str]], above: list[bytes]
+) -> None:
+    fill(folder, {"a.txt": "a", "link.txt": "l"})
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        before, tree = course.head(), raw_tree(course, entries, above)
+        theirs = piped(
+            course, ["mktree"], git(course.path, "ls-tree", str(before)) + f"040000 tree {tree}\tx\n".encode()
+        )
+        commit = git(course.path, "commit-tree", "-p", str(before), "-m", "Odd", theirs).decode().strip()
+        git(course.path, "update-ref", "refs/heads/main", commit)
+        await publisher.say("/v1/hint")
+        await publisher.until(lambda now: now["state"] == "up_to_date" and now["commit"] == commit)
+        fill(folder, {"mine.txt": "go on"})
+        await until(lambda: course.head() != commit)
+        await publisher.up_to_date()
+        assert git(course.path, "rev-parse", "main:x").decode().strip() == tree
+        assert everything(folder).keys() - {"x/file"} == {"a.txt", "link.txt", "mine.txt"}
+        mended = raw_tree(course, [("120000", "blob", b"a.txt", "link")], [])
+        listing = git(course.path, "ls-tree", "main").replace(tree.encode(), mended.encode())
+        theirs = piped(course, ["mktree"], listing)
+        commit = git(course.path, "commit-tree", "-p", "main", "-m", "Mended", theirs).decode().strip()
+        git(course.path, "update-ref", "refs/heads/main", commit)
+        await publisher.say("/v1/hint")
+        await publisher.until(lambda now: now["state"] == "up_to_date" and now["commit"] == commit)
+        assert os.readlink(folder / "x/link") == "a.txt"
+        assert everything(folder) == course.files()

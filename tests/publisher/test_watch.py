@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify import InotifyObserver
 
+from syncd.core.names import DEEPEST
 from syncd.publisher import watch as watching
 from syncd.publisher.watch import Watch
 
@@ -40,6 +41,25 @@ def seen(folder: Path) -> Iterator[Seen]:
     seen = Seen(folder)
     yield seen
     seen.watch.close()
+
+
+def test_of_what_is_too_deep_only_the_outermost_folder_is_named(folder: Path, seen: Seen) -> None:
+    deep = "/".join(["d"] * (DEEPEST + 20))
+    (folder / deep).mkdir(parents=True)
+    outermost = "/".join(["d"] * DEEPEST)
+    found = seen.after(lambda: (folder / deep / "file").write_text("x"), outermost)
+    assert max(each.count("/") for each in found) == DEEPEST - 1
+
+
+def test_a_watch_whose_reader_died_is_not_alive(seen: Seen) -> None:
+    """As when a tree is so deep that watchdog can't go down: then a new watch is begun."""
+    assert seen.watch.alive
+    reader = getattr(seen.watch._observer, "_inotify_fd", None)
+    if reader is None:
+        pytest.skip("this watchdog reads in the threads that it looks after")
+    reader.stop()
+    reader.join(5)
+    assert not seen.watch.alive
 
 
 def test_every_kind_of_change_is_named(folder: Path, seen: Seen, tmp_path: Path) -> None:
