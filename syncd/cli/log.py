@@ -11,7 +11,7 @@ from rich.text import Text
 
 from syncd.cli.answer import in_brackets, json_option, printable
 from syncd.cli.places import state_folder
-from syncd.cli.published import log_of, published
+from syncd.cli.published import log_of, published, where_we_are
 from syncd.core.errors import NeedsUser
 from syncd.when import in_words
 
@@ -23,9 +23,9 @@ _NAMED = 3
 @click.option("--limit", "-n", type=click.IntRange(1, 1000), default=20, help="How many entries (20).")
 @json_option
 def log(path: Path | None, limit: int, as_json: bool) -> None:
-    """Say what was done to PATH (default: the folder we are in), newest first."""
+    """Say what was done to PATH (default: the folder we are in, or the only one), newest first."""
     state = state_folder()
-    place = published(state, path or Path())
+    place = published(state, path) if path is not None else where_we_are(state)
     if place is None:
         raise NeedsUser(
             f"{path or 'This place'} is in none of your synced folders; `syncd status` lists them. "

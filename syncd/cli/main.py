@@ -1,5 +1,6 @@
 """The group of commands, each loaded when it is called, and the one place where errors become sentences."""
 
+import difflib
 import importlib
 import json
 import sys
@@ -70,6 +71,17 @@ class _Commands(click.Group):
         assert isinstance(found, click.Command)
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.format_message()} Did you mean “{near[0]}”?", ctx) from error
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         # click's own would load every command for its help
         listed = [each for section in _SECTIONS.values() for each in section.items()]
@@ -102,14 +114,20 @@ def main() -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
+        _answer_programs(error.format_message())
         error.show()
         sys.exit(error.exit_code)
     except SyncError as error:
         # A command is over when it fails; only the daemons try again by themselves.
         sentence = str(error).replace("we try again by ourselves", "try again in a while")
-        if "--json" in sys.argv:
-            click.echo(json.dumps({"error": sentence}))
+        _answer_programs(sentence)
         click.echo(f"{click.style('syncd:', fg='red')} {sentence}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _answer_programs(problem: str) -> None:
+    """With --json also what went wrong is JSON, be it the command itself."""
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": problem}))

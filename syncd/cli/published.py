@@ -29,6 +29,14 @@ class Published:
     path: str
 
 
+def where_we_are(state: Path) -> Published | None:
+    """Where the current folder lies; else the only folder that there is."""
+    if place := published(state, Path()):
+        return place
+    folders = Registry(state).folders()
+    return Published(folders[0], "") if len(folders) == 1 else None
+
+
 def published(state: Path, path: Path) -> Published | None:
     """Where a path lies; it need not be there any more.  None: in no folder of this person."""
     if not (state / "folders.json").exists():

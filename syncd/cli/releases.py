@@ -168,7 +168,7 @@ def _inside(folder: Folder, here: Path, path: Path) -> str:
 def _show(found: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     way = "every save at once" if found["way"] == "live" else "what you publish"
-    console.print(Text(f"Students follow {found['branch']} of {found['remote']}: {way}.", style="bold"))
+    console.print(Text(f"Students follow branch {found['branch']} of {found['remote']}: {way}.", style="bold"))
     for plan in found["planned"]:
         when = "being published" if plan["fired"] else plan["when"]
         said = f"  {when}  {plan['what']}  {printable(plan['message'])}"

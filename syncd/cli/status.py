@@ -114,11 +114,11 @@ def _show(found: dict[str, Any]) -> None:
 
 def _students(found: dict[str, Any]) -> str:
     if found["way"] == "live":
-        return f"Students follow {found['branch']}: every save."
+        return f"Students follow branch {found['branch']}: every save."
     behind = found["behind"]
     waits = "everything is there" if behind == 0 else f"{behind or '?'} files differ from what students have"
     planned = "".join(f"; {each['what']} on {each['when']}" for each in found["planned"][:3])
-    return f"Students follow {found['branch']}: what you publish; {waits}{planned}."
+    return f"Students follow branch {found['branch']}: what you publish; {waits}{planned}."
 
 
 def _progress(far: dict[str, Any]) -> str:

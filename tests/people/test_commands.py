@@ -82,6 +82,21 @@ def test_who_is_in_no_synced_folder_is_told_so(person: Person, monkeypatch: pyte
         assert "`syncd status` lists them" in said_in(person.home, command, str(person.home / "x"), fails=True)
 
 
+def test_a_slip_in_a_command_is_told_to_people_and_to_programs(person: Person) -> None:
+    done = person.say("statuss", "--json")
+    assert done.returncode == 2 and "Did you mean “status”?" in done.stderr
+    assert "statuss" in json.loads(done.stdout)["error"]
+    assert "Did you mean" not in person.say("bogus").stderr
+
+
+@pytest.mark.slow
+def test_the_only_folder_is_meant_by_its_log_too(person: Person) -> None:
+    Registry(person.state).add(Folder("one", person.folder, "http://127.0.0.1:1/x", "main"))
+    assert person.say("log").stdout == f"Nothing was done to {person.folder} yet.\n"
+    Registry(person.state).add(Folder("two", person.home / "two", "http://127.0.0.1:1/y", "main"))
+    assert "none of your synced folders" in one_sentence(person.say("log"))
+
+
 def said_in(place: Path, *arguments: str, fails: bool = False) -> str:
     before = os.getcwd()
     os.chdir(place)
