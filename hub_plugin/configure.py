@@ -6,7 +6,6 @@ changes nothing.  The service gets the rights to read its courses' groups, and n
 
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +14,13 @@ from traitlets.config import Config
 from traitlets.config.loader import LazyConfigValue
 
 from hub_plugin import words
-from hub_plugin.agents import LocalAgents
 from hub_plugin.allowed import check_patterns
 from hub_plugin.configurable import SyncedFolders
 from hub_plugin.courses import Course, read_courses
 from hub_plugin.hooks import Hook, after_stop, before_start, is_ours
-from hub_plugin.parent_agents import ParentAgents
+from hub_plugin.parent_agents import agents_as
 from hub_plugin.redirects import git_pull_hook
-from hub_plugin.settings import VARIABLE, AgentSettings, Settings
+from hub_plugin.settings import VARIABLE, Settings
 from syncd.core.errors import NeedsUser
 
 _SERVER_SCOPES = ["users:activity!user", "access:servers!server"]
@@ -70,30 +68,37 @@ def _add_service(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -
         "oauth_client_allowed_scopes": [access, "read:users:groups!user", "read:users!user"],
     }
     if found.managed:
-        told = Settings(
-            courses=courses,
-            node=found.node,
-            publisher=found.publisher,
-            agent_state=found.agent_state,
-            system_user=found.system_user,
-            home=found.home,
-            admin_groups=tuple(found.admin_groups),
-            node_services=tuple(found.node_services),
-            default_account=found.default_account,
-            allowed_repositories=tuple(found.allowed_repositories),
-            db_url=found.db_url,
-            redis_url=found.redis_url,
-            members_folder=found.members_folder,
-            public_url=found.public_url,
-            staff_group=found.staff_group,
-        )
         service["command"] = [sys.executable, "-m", "hub_plugin.serve"]
-        service["environment"] = {VARIABLE: told.to_json()}
+        service["environment"] = {VARIABLE: _settings(found, courses).to_json()}
     else:
         service["api_token"] = found.api_token
         service["oauth_client_id"] = f"service-{found.service_name}"
     services.append(service)
     c.JupyterHub.services = services
+
+
+def _settings(found: SyncedFolders, courses: tuple[Course, ...]) -> Settings:
+    return Settings(
+        courses=courses,
+        node=found.node,
+        publisher=found.publisher,
+        agents=found.agents,
+        agents_socket=found.agents_socket,
+        agent_state=found.agent_state,
+        view=found.view,
+        patience_s=found.patience,
+        system_user=found.system_user,
+        home=found.home,
+        admin_groups=tuple(found.admin_groups),
+        node_services=tuple(found.node_services),
+        default_account=found.default_account,
+        allowed_repositories=tuple(found.allowed_repositories),
+        db_url=found.db_url,
+        redis_url=found.redis_url,
+        members_folder=found.members_folder,
+        public_url=found.public_url,
+        staff_group=found.staff_group,
+    )
 
 
 def _add_roles(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
@@ -146,19 +151,8 @@ def _more_scopes(before: Hook, ours: list[str]) -> Hook:
 
 
 def _add_hooks(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> None:
-    settings = AgentSettings(
-        courses=courses,
-        node=Path(found.node),
-        agent_state=found.agent_state,
-        system_user=found.system_user,
-        home=found.home,
-        view=found.view,
-        patience_s=found.patience,
-        parent=found.agents_socket,
-        links_add=bool(found.allowed_repositories),
-        members_folder=found.members_folder,
-    )
-    agents = ParentAgents(settings) if found.agents_socket else LocalAgents(settings)
+    settings = _settings(found, courses).of_agents()
+    agents = agents_as(settings)
     for section in _spawner_sections(c, "pre_spawn_hook"):
         if not is_ours(earlier := section.get("pre_spawn_hook")):
             section.pre_spawn_hook = before_start(

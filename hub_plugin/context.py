@@ -21,6 +21,7 @@ from hub_plugin.rosters import Groups
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Shelf
 from hub_plugin.sources import Node, Publisher
+from hub_plugin.starting import Starting
 from hub_plugin.watch import Watcher
 from hub_plugin.webhooks import Webhooks
 
@@ -40,6 +41,7 @@ class Context:
     pages: Pages
     shelf: Shelf
     agents: Agents
+    starting: Starting
     rate: Rate
     reports: Rate
     """Of agents and nodes elsewhere."""

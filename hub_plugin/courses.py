@@ -6,7 +6,7 @@ Membership comes from JupyterHub's groups, wherever those come from (configurati
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import PurePosixPath
 
@@ -58,6 +58,8 @@ class Visitor:
     name: str
     groups: frozenset[str]
     admin: bool = False
+    serving: bool = field(default=False, compare=False)
+    """Whether a server of theirs runs, where the token may tell."""
 
 
 def role_in(visitor: Visitor, course: Course) -> Role:

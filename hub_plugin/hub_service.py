@@ -38,6 +38,7 @@ from hub_plugin.service import HEADERS, static_file
 from hub_plugin.settings import Settings
 from hub_plugin.shelf import Shelf
 from hub_plugin.sources import Node, Publisher
+from hub_plugin.starting import Starting
 from hub_plugin.watch import Watcher
 from hub_plugin.webhooks import LARGEST_BODY, Webhooks
 
@@ -68,6 +69,12 @@ def make_hub_app(
     async def has_webhook(course: str) -> bool:
         return await courses.find(course) is not None
 
+    shelf = Shelf(pages)
+
+    def renew(user: str) -> None:
+        shelf.renew("mine", user)
+        watcher.board.wake()
+
     app = web.Application(middlewares=[guarded], client_max_size=LARGEST_BODY)
     context = Context(
         settings=settings,
@@ -77,8 +84,9 @@ def make_hub_app(
         database=database,
         watcher=watcher,
         pages=pages,
-        shelf=Shelf(pages),
+        shelf=shelf,
         agents=agents,
+        starting=Starting(agents if settings.agents else None, renew),
         rate=Rate(),
         reports=Rate(burst=30, per_minute=60),
         listens=Rate(burst=120, per_minute=300),
@@ -168,6 +176,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
         task.cancel()
     await asyncio.wait(tasks)
     await context.webhooks.close()
+    await context.starting.close()
     await context.events.close()
     await context.watcher.close()
     await context.hub.close()

@@ -121,7 +121,7 @@ class Hub:
             raise NotAllowed(words.NO_ACCESS)
         groups = frozenset(_texts(model.get("groups")))
         admin = model.get("admin") is True or bool(groups & self._admin_groups)
-        found = Visitor(model["name"], groups, admin)
+        found = Visitor(model["name"], groups, admin, isinstance(model.get("server"), str))
         self._kept[key] = (time.monotonic(), found)
         self._kept.move_to_end(key)
         while len(self._kept) > _KEPT_MOST:

@@ -38,13 +38,17 @@ def my_layout(
     taught: frozenset[str],
     seen: Mapping[str, float | None],
     node_away: bool,
+    starting: str | None = None,
 ) -> Layout:
-    """My page's pieces; `seen` is when I looked last, `account` my name on this machine."""
+    """My page's pieces; `seen` is when I looked last, `account` my name on this machine; `starting`: `Starting.of`."""
     pieces = {
         "headline": Piece("headline.html", ""),
         "notices": Piece("hub_notice.html", words.STUDENTS_NODE_AWAY if node_away else ""),
     }
-    mine = [_mine(shown, account, course, course.name in taught, seen.get(course.name)) for course in courses]
+    missing = Status(words.NOT_RUNNING, Tone.QUIET, words.NOT_RUNNING_MORE)
+    if starting is not None:
+        missing = Status(words.NOT_KEPT, Tone.WAIT, words.not_kept_because(starting) if starting else words.IS_STARTED)
+    mine = [_mine(shown, account, course, course.name in taught, seen.get(course.name), missing) for course in courses]
     pieces["headline"] = Piece("headline.html", _headline(mine))
     names: list[str] = []
     for course in mine:
@@ -84,14 +88,16 @@ def card_of(shown: Overview, course: Course) -> CourseCard | None:
     return next((card for card, _ in shown.courses if card.key == wanted), None)
 
 
-def _mine(shown: Overview, account: str, course: Course, teaches: bool, seen: float | None) -> MyCourse:
+def _mine(
+    shown: Overview, account: str, course: Course, teaches: bool, seen: float | None, missing: Status
+) -> MyCourse:
     row = next((row for row in rows_of(shown, course) if row.user == account), None)
     card = card_of(shown, course)
     return MyCourse(
         name=course.name,
         title=course.title,
         folder=course.folder,
-        status=row.status if row else Status(words.NOT_RUNNING, Tone.QUIET, words.NOT_RUNNING_MORE),
+        status=row.status if row else missing,
         version=row.version if row else "",
         waiting=row.waiting if row else Names(),
         notes=row.notes if row else Names(),

@@ -4,9 +4,9 @@ from aiohttp import web
 
 from hub_plugin.answers import draw
 from hub_plugin.context import Context, context_key, visitor_key
-from hub_plugin.courses import Role, Visitor, my_courses, role_in
+from hub_plugin.courses import Role, Visitor, followed_by, my_courses, role_in
 from hub_plugin.live import Layout
-from hub_plugin.mine import my_layout
+from hub_plugin.mine import my_layout, rows_of
 from hub_plugin.shelf import Place
 from hub_plugin.shown import Overview
 from hub_plugin.streams import stream
@@ -21,6 +21,11 @@ def add_routes(app: web.Application, prefix: str) -> None:
 async def _page(request: web.Request) -> web.Response:
     context, visitor = request.app[context_key], request[visitor_key]
     await context.watcher.refresh()
+    context.starting.note(visitor)
+    mine, account = followed_by(visitor, context.courses.now()), context.account(visitor.name)
+    kept = [any(row.user == account for row in rows_of(context.watcher.shown, course)) for course in mine]
+    if not all(kept):
+        context.starting.begin(visitor.name, mine)
     return draw(request, "mine.html", board=(await _visited(context, visitor)).board, events="api/v1/events")
 
 
@@ -44,7 +49,8 @@ async def _visited(context: Context, visitor: Visitor) -> Place:
     def cut(shown: Overview) -> Layout:
         courses = my_courses(context.courses.now(), visitor)
         taught = frozenset(course.name for course in courses if role_in(visitor, course) >= Role.INSTRUCTOR)
-        return my_layout(shown, account, courses, taught, seen, context.watcher.node_away)
+        away, starting = context.watcher.node_away, context.starting.of(visitor.name)
+        return my_layout(shown, account, courses, taught, seen, away, starting)
 
     place = context.shelf.at("mine", visitor.name, cut, context.watcher.shown)
     assert place is not None

@@ -9,6 +9,7 @@ from typing import Any
 from hub_plugin import words
 from hub_plugin.agents import LocalAgents
 from hub_plugin.courses import Course
+from hub_plugin.settings import AgentSettings
 from syncd.core.errors import NeedsUser, TryAgain
 
 
@@ -35,6 +36,11 @@ class ParentAgents(LocalAgents):
 
     async def _ask_parent(self, question: Mapping[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(_ask_parent, self._settings.parent, question, self._settings.patience_s)
+
+
+def agents_as(settings: AgentSettings) -> LocalAgents:
+    """Whoever starts agents on this machine."""
+    return ParentAgents(settings) if settings.parent else LocalAgents(settings)
 
 
 def _ask_parent(path: str, question: Mapping[str, Any], patience_s: float) -> dict[str, Any]:

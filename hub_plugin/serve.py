@@ -11,15 +11,15 @@ from aiohttp import web
 from yarl import URL
 
 from hub_plugin import words
-from hub_plugin.agents import LocalAgents
 from hub_plugin.database import Database
 from hub_plugin.events import Events
 from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
 from hub_plugin.login import Hub, HubAddress
+from hub_plugin.parent_agents import agents_as
 from hub_plugin.reported import Everywhere
 from hub_plugin.rosters import Groups
-from hub_plugin.settings import AgentSettings, from_environment
+from hub_plugin.settings import from_environment
 from hub_plugin.sources import Node, Publisher
 from hub_plugin.watch import Watcher
 from syncd.core.errors import Stop, SyncError
@@ -49,11 +49,7 @@ async def _serve() -> None:
     publisher = Publisher(Path(settings.publisher)) if settings.publisher else None
     node = Node(Path(settings.node)) if settings.node else None
     everywhere = Everywhere(node)
-    agents = LocalAgents(
-        AgentSettings(
-            settings.courses, Path(settings.node), settings.agent_state, settings.system_user, home=settings.home
-        )
-    )
+    agents = agents_as(settings.of_agents())
     hub = Hub(address, frozenset(settings.admin_groups))
     groups = Groups(hub.groups)
     watcher = Watcher(publisher, everywhere, Board(), groups)

@@ -25,8 +25,14 @@ class Settings:
     """The node's socket on this machine; '' where the service has none."""
     publisher: str = ""
     """The state folder of a publisher on this machine; '' if instructors publish elsewhere."""
+    agents: bool = True
+    """Whether agents are started on this machine."""
+    agents_socket: str = ""
+    """Where their parent listens; '' where the hub starts each itself."""
     agent_state: str = ".local/state/synced-folders/agent"
     """Where an agent keeps its state, from the student's home."""
+    view: str = ""
+    patience_s: float = 5.0
     system_user: str = "{username}"
     home: str = ""
     """A person's home, with `{username}`, where people have no accounts and all is run by one; '': as accounts say."""
@@ -45,6 +51,21 @@ class Settings:
     """Where the node's lists of members are kept; '' if somebody else does."""
     public_url: str = ""
     """The hub's address as browsers and git hosts see it, for links and webhooks; '' if only the request tells."""
+
+    def of_agents(self) -> "AgentSettings":
+        """What of them says how an agent is started."""
+        return AgentSettings(
+            courses=self.courses,
+            node=Path(self.node),
+            agent_state=self.agent_state,
+            system_user=self.system_user,
+            home=self.home,
+            view=self.view,
+            patience_s=self.patience_s,
+            parent=self.agents_socket,
+            links_add=bool(self.allowed_repositories),
+            members_folder=self.members_folder,
+        )
 
     def to_json(self) -> str:
         """For the environment of the service."""

@@ -51,3 +51,8 @@ class Shelf:
             self._places.popitem(last=False)
         place.show(shown)
         return place
+
+    def renew(self, kind: str, name: str) -> None:
+        """Have a board cut again when somebody looks: something else than the overview changed."""
+        if (place := self._places.get((kind, name))) is not None:
+            place.of = None

@@ -70,7 +70,12 @@ async def _tell(
 async def _welcome(request: web.Request) -> bool:
     """Whether the reader still is who they were when the page was opened, as far as the hub can say."""
     try:
-        return await request.app[context_key].hub.visitor(request[token_key]) == request[visitor_key]
+        context = request.app[context_key]
+        visitor = await context.hub.visitor(request[token_key])
+        if visitor == request[visitor_key]:
+            context.starting.note(visitor)
+            return True
+        return False
     except NotAllowed:
         return False
     except TryAgain:

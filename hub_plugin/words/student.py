@@ -11,6 +11,8 @@ STUDENTS_NODE_AWAY = _(
 )
 NOT_RUNNING = _("Your folder is kept up to date while your server runs")
 NOT_RUNNING_MORE = _("Start your server to have the newest version.")
+NOT_KEPT = _("Your server runs, but without this folder's updates")
+IS_STARTED = _("They are started again now.")
 MINE_ALL_GOOD = _("All your folders are up to date.")
 OPEN_FOLDER = _("Open the folder")
 UPDATE_NOW = _("Update now")
@@ -26,3 +28,8 @@ LOG_OUT = _("Log out of this page")
 LOGGED_OUT = _("You are logged out of this page. The hub itself may still know you.")
 LOGGED_IN_AS = _("You are")
 DONE = _("Done")
+
+
+def not_kept_because(why: str) -> str:
+    """Why a server runs without updates."""
+    return _("If this lasts, tell whoever runs the hub: {why}").format(why=why)
