@@ -86,7 +86,7 @@ def make_hub_app(
         pages=pages,
         shelf=shelf,
         agents=agents,
-        starting=Starting(agents if settings.agents else None, renew),
+        starting=Starting(agents if settings.agents and settings.node else None, renew),
         rate=Rate(),
         reports=Rate(burst=30, per_minute=60),
         listens=Rate(burst=120, per_minute=300),
