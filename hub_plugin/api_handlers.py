@@ -8,7 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
-from hub_plugin.class_handlers import hub_address
+from hub_plugin.class_handlers import addresses
 from hub_plugin.context import admit, context_key, open_to_anybody, visitor_key
 from hub_plugin.openapi import document
 from hub_plugin.readings import READINGS, Asked, Reading
@@ -31,5 +31,5 @@ async def _read(reading: Reading, request: web.Request) -> web.Response:
     name = request.match_info.get("course")
     course = await context.courses.of(name, visitor, reading.least) if name is not None else None
     admit(context.rate, f"GET {visitor.name}", 2)
-    asked = Asked(context, visitor, course, request.query, hub_address(request, context))
+    asked = Asked(context, visitor, course, request.query, *addresses(request, context))
     return web.json_response(asdict(await reading.read(asked)))

@@ -25,8 +25,7 @@ async def _page(request: web.Request) -> web.Response:
     place = context.shelf.at("class", course.name, _cut(context, course), context.watcher.shown)
     assert place is not None
     path = clean_path(request.query.get("path", ""))
-    service = context.prefix.rstrip("/").rsplit("/", 1)[-1]
-    hub = hub_address(request, context)
+    hub, pages = addresses(request, context)
     last = await context.webhooks.log.last(course.name, 1)
     return draw(
         request,
@@ -35,8 +34,8 @@ async def _page(request: web.Request) -> web.Response:
         events=f"api/v1/courses/{course.name}/events",
         course=course,
         path=path,
-        links=links_to(course, path, hub, service),
-        webhook=f"{hub}services/{service}/webhooks/{course.name}",
+        links=links_to(course, path, hub, pages),
+        webhook=f"{pages}webhooks/{course.name}",
         publishes=folder_of(context.watcher.shown, course) is not None,
         secret=await context.webhooks.log.secret(course.name),
         last=last[0] if last else None,
@@ -55,10 +54,13 @@ def _cut(context: Context, course: Course) -> Cut:
     return lambda shown: class_layout(shown, context.courses.named(course.name) or course, context.account)
 
 
-def hub_address(request: web.Request, context: Context) -> str:
-    """The hub as browsers and git hosts see it, ending in a slash."""
-    if context.settings.public_url:
-        return context.settings.public_url.rstrip("/") + "/"
+def addresses(request: web.Request, context: Context) -> tuple[str, str]:
+    """The hub and our pages as browsers and git hosts see them, each ending in a slash."""
+    address = context.hub.address
+    if address.own_host:
+        return f"{address.host}{address.base_url}", f"{address.own_host}{address.prefix}"
     scheme = request.headers.get("X-Forwarded-Proto", request.scheme).split(",")[0].strip()
     scheme = "https" if scheme == "https" else "http"
-    return f"{scheme}://{request.host}{context.hub.address.base_url}"
+    hub = context.settings.public_url or f"{scheme}://{request.host}{address.base_url}"
+    hub = hub.rstrip("/") + "/"
+    return hub, f"{hub}{address.prefix.removeprefix(address.base_url)}"

@@ -100,8 +100,8 @@ def _unopened(course: Course, user: str) -> ViewRow:
     )
 
 
-def links_to(course: Course, path: str, hub: str, service: str, *, git_pull: bool = True) -> tuple[Link, ...]:
-    """All forms of link to a file or folder; `hub` is the hub's address with its path, ending in a slash."""
+def links_to(course: Course, path: str, hub: str, pages: str) -> tuple[Link, ...]:
+    """All forms of link to a file or folder; `hub` and `pages` are addresses with their paths, ending in a slash."""
     owner, _, repo = course.repository.partition("/")[2].rpartition("/")
     about = {"account": owner, "repo": repo} if owner else {"repo": repo}
     if course.added:
@@ -110,23 +110,22 @@ def links_to(course: Course, path: str, hub: str, service: str, *, git_pull: boo
         about["branch"] = course.branch
     interact = f"{hub}hub/interact?{urlencode({**about, 'path': path})}"
     # Who does not have an added course yet gets it by a link that names the repository.
-    ours = interact if course.added else f"{hub}services/{service}/open/{quote(course.name)}/{quote(path)}"
+    ours = interact if course.added else f"{pages}open/{quote(course.name)}/{quote(path)}"
     pulled = {"repo": course.remote, "urlpath": f"lab/tree/{repo}/{path}"}
     if course.branch:
         pulled["branch"] = course.branch
     plain = f"{hub}hub/user-redirect/{target_of(course, path)}"
     inside = (interact if course.added else plain).removeprefix(hub)
     launched = {"custom_next": f"{urlsplit(hub).path}{inside}"}
-    found = [
+    return (
         Link(words.LINK_OURS, ours),
         Link(words.LINK_INTERACT, interact),
         Link(words.LINK_GIT_PULL, f"{hub}hub/user-redirect/git-pull?{urlencode(pulled)}"),
         Link(words.LINK_HUB, plain),
         Link(words.LINK_HTML, f'<a href="{ours}">{words.LINK_TEXT}</a>'),
         Link(words.LINK_MARKDOWN, f"[{words.LINK_TEXT}]({ours})"),
-        Link(words.LINK_BADGE, f"[![{words.LINK_TEXT}]({hub}services/{service}/badge.svg)]({ours})"),
+        Link(words.LINK_BADGE, f"[![{words.LINK_TEXT}]({pages}badge.svg)]({ours})"),
         # As nbgitpuller's links for learning platforms: the launch logs in, and goes on to `custom_next`.
         Link(words.LINK_LTI, f"{hub}hub/lti/launch?{urlencode(launched)}"),
         Link(words.LINK_LTI13, ours),
-    ]
-    return tuple(link for link in found if git_pull or link.kind != words.LINK_GIT_PULL)
+    )

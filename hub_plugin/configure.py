@@ -171,7 +171,9 @@ def _add_links(c: Config, found: SyncedFolders, courses: tuple[Course, ...]) -> 
     service = next(one for one in c.JupyterHub.services if one.get("name") == found.service_name)
     if found.interact_links:
         routes = dict(c.Proxy.get("extra_routes", {}))
-        routes.setdefault(f"{base}hub/interact/", service["url"])
+        # With hosts of their own for users and services, a route names its host.
+        domain = urlsplit(_text(c.JupyterHub.get("subdomain_host"), "")).hostname or ""
+        routes.setdefault(f"{domain}{base}hub/interact/", service["url"])
         c.Proxy.extra_routes = routes
     if found.git_pull_links and not is_ours(earlier := c.JupyterHub.get("user_redirect_hook")):
         c.JupyterHub.user_redirect_hook = git_pull_hook(

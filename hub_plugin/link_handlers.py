@@ -26,7 +26,8 @@ def add_routes(app: web.Application, prefix: str, base_url: str) -> None:
 
 @open_to_anybody
 async def _to_interact(request: web.Request) -> web.StreamResponse:
-    raise web.HTTPFound(f"{request.app[context_key].prefix}interact?{request.rel_url.raw_query_string}")
+    address = request.app[context_key].hub.address
+    raise web.HTTPFound(f"{address.own_host}{address.prefix}interact?{request.rel_url.raw_query_string}")
 
 
 async def _open(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -49,6 +49,9 @@ class HubAddress:
     client_id: str
     access_scopes: frozenset[str]
     host: str = ""
+    """Where the hub is, as `https://hub.example.edu`, where services have hosts of their own (`subdomain_host`)."""
+    own_host: str = ""
+    """And where this service is then; '' where both are on the host that was asked."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "HubAddress":
@@ -66,6 +69,7 @@ class HubAddress:
                 client_id=environment.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
                 access_scopes=frozenset(scopes),
                 host=environment.get("JUPYTERHUB_HOST", ""),
+                own_host=_host_of(environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", "")),
             )
         except (KeyError, ValueError) as error:
             raise NeedsUser(words.NOT_A_SERVICE) from error
@@ -151,7 +155,7 @@ class Hub:
             "client_secret": self.address.api_token,
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": f"{self.address.prefix}oauth_callback",
+            "redirect_uri": f"{self.address.own_host}{self.address.prefix}oauth_callback",
             "code_verifier": verifier,
         }
         try:
@@ -202,7 +206,7 @@ class Login:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
             "client_id": self._hub.address.client_id,
-            "redirect_uri": f"{self._prefix}oauth_callback",
+            "redirect_uri": f"{self._hub.address.own_host}{self._prefix}oauth_callback",
             "response_type": "code",
             "state": state,
             "code_challenge": challenge,
@@ -247,6 +251,11 @@ def is_from(session: Session, form_token: object) -> bool:
     """Whether a form was ours, for this session (CSRF)."""
     sent = form_token if isinstance(form_token, str) else ""
     return secrets.compare_digest(session.form_token.encode(), sent.encode("utf-8", "replace"))
+
+
+def _host_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _key(cookie: str) -> str:

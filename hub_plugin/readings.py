@@ -92,13 +92,14 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: `hub` is the hub's address for browsers."""
+    """A request: `hub` and `pages` are the hub's address and that of our pages for browsers."""
 
     context: Context
     visitor: Visitor
     course: Course | None
     query: Mapping[str, str]
     hub: str
+    pages: str
 
     @property
     def its_course(self) -> Course:
@@ -145,8 +146,7 @@ async def _class(asked: Asked) -> Class:
 
 
 async def _links(asked: Asked) -> Links:
-    path, service = clean_path(asked.query.get("path", "")), asked.context.prefix.rstrip("/").rsplit("/", 1)[-1]
-    return Links(links_to(asked.its_course, path, asked.hub, service))
+    return Links(links_to(asked.its_course, clean_path(asked.query.get("path", "")), asked.hub, asked.pages))
 
 
 async def _releases(asked: Asked) -> Releases:

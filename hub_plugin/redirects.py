@@ -26,7 +26,8 @@ def git_pull_hook(
         form, query = path.strip("/"), query_of(parse_qsl(request.query, keep_blank_values=True))
         if form in FORMS and _ours(form, courses, allowed, account, query):
             # The service knows who may see what; here only the address is changed.
-            return f"{base_url}services/{service}/{form}?{urlencode(query, doseq=True)}"
+            host = getattr(user.settings.get("services", {}).get(service), "host", "")
+            return f"{host}{base_url}services/{service}/{form}?{urlencode(query, doseq=True)}"
         found = earlier(path, request, user, base_url) if earlier is not None else None
         return await found if inspect.isawaitable(found) else found
 

@@ -98,5 +98,7 @@ def test_a_pattern_names_its_host(pattern: str) -> None:
 async def test_pullers_links_to_what_may_be_added_come_to_us_and_others_go_on() -> None:
     hook: Any = git_pull_hook((), PATTERNS, "data-8", "synced-folders", None)
     for repo, ours in (("https://github.com/data-8/x", True), ("https://github.com/other/x", False)):
-        found = await hook("git-pull", SimpleNamespace(query=f"repo={repo}&urlpath=lab"), None, "/")
+        found = await hook(
+            "git-pull", SimpleNamespace(query=f"repo={repo}&urlpath=lab"), SimpleNamespace(settings={}), "/"
+        )
         assert (found is not None) == ours

@@ -21,6 +21,7 @@ COURSES = read_courses(
     }
 )
 PULL = "/hub/user-redirect/git-pull?repo=https%3A%2F%2Fgithub.com%2FDS-100%2Ffa24-student"
+USER = SimpleNamespace(settings={})
 LABS = "/hub/user-redirect/git-pull?repo=https://git.school.example/ann/labs"
 
 
@@ -149,7 +150,7 @@ def test_a_link_that_leads_to_no_course_is_refused_with_a_sentence(link: str, sa
 )
 async def test_pullers_links_of_our_courses_come_to_us(path: str, query: str, leads: str | None) -> None:
     hook: Any = git_pull_hook(COURSES, (), "data-8", "synced-folders", None)
-    found = await hook(path, SimpleNamespace(query=query), None, "/at/school/")
+    found = await hook(path, SimpleNamespace(query=query), USER, "/at/school/")
     if leads is None:
         assert found is None
         return
