@@ -16,7 +16,8 @@ function show(sentence, tone) {
 
 async function done(form, button) {
   const { form_token: proof, ...said } = Object.fromEntries(new FormData(form, button));
-  const where = `${root}api/v1/${new URL(button.formAction).pathname.slice(root.length)}`;
+  const action = button.hasAttribute("formaction") ? button.formAction : form.action;
+  const where = `${root}api/v1/${new URL(action).pathname.slice(root.length)}`;
   const headers = { "Content-Type": "application/json", "X-Form-Token": proof };
   try {
     const answer = await fetch(where, { method: "POST", headers, body: JSON.stringify(said) });
@@ -31,7 +32,9 @@ async function done(form, button) {
 // A page that is told nothing by a stream is loaded again, and keeps its place.
 async function redraw() {
   const fresh = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-  document.querySelector("main").replaceChildren(...fresh.querySelector("main").childNodes);
+  const main = document.querySelector("main");
+  main.replaceChildren(...fresh.querySelector("main").childNodes);
+  main.focus({ preventScroll: true }); // the button that had the focus is gone
 }
 
 document.addEventListener("submit", async (event) => {

@@ -106,6 +106,10 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
     browser.get(f"{town.hub}services/synced-folders/courses/labs/releases/")
     until(browser, "document.getElementById('paths') !== null")
     look(browser, "releases")
+    browser.find_element(By.ID, "paths").send_keys("../elsewhere")
+    browser.find_element(By.CSS_SELECTOR, "form[action=publish] button").click()
+    until(browser, "document.querySelector('#outcome p').innerText.includes('does not lie in this folder')")
+    look(browser, "refused")
 
     log_in(browser, town, "root-of-hub")
     browser.get(f"{town.hub}services/synced-folders/admin/")
