@@ -49,7 +49,10 @@ def open_mount(point: Path, options: MountOptions) -> int:
 def mount_device(point: bytes, uid: int, gid: int, options: MountOptions) -> int:
     """Mount for somebody by mount(2); the descriptor to serve.  OSError without the right to."""
     fd = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    data = f"fd={fd},rootmode=40000,user_id={uid},group_id={gid},default_permissions"
+    # The top's mode until we have told it.  What we tell is thrown away if an invalidation overtakes it, and the kernel
+    # then goes by this: whom the mount is for, and nobody else reaches, must not be refused.
+    mode = 0o40000 if options.allow_other else 0o40777
+    data = f"fd={fd},rootmode={mode:o},user_id={uid},group_id={gid},default_permissions"
     data += f",max_read={_MAX_READ}" + (",allow_other" if options.allow_other else "")
     flags = MountFlag.NOSUID | MountFlag.NODEV | options.flags
     try:

@@ -15,12 +15,14 @@ import pytest
 from made_commits import Store
 from mounted import Mounted
 
+from fuse_mount.held import Held
 from fuse_mount.kernel.engine import KernelEngine
-from fuse_mount.kernel.mount import MountOptions, close_mount, is_mounted
+from fuse_mount.kernel.mount import MountOptions, close_mount, is_mounted, mount_device
 from fuse_mount.kernel.registration import BROKER, CLOSE, DEVICE, FILE, MOUNT, UNMOUNT, Registrar
 from fuse_mount.lower import EmptyLower
 from fuse_mount.overlay import Caller, Overlay
 from fuse_mount.record_log import RecordLog
+from fuse_mount.successor import Taken
 from fuse_mount.upper import Upper
 
 pytestmark = [pytest.mark.fuse, pytest.mark.root]
@@ -99,6 +101,39 @@ def test_a_broker_that_dies_takes_nothing_with_it(
             assert held.read() == files["big0"]
             assert one.read("big0") == files["big0"] and one.read("big1") == files["big1"]
         assert one.read("big0") == files["big0"] and one.read("big2") == files["big2"]
+
+
+def test_first_look_at_a_mount_is_not_refused_though_an_invalidation_overtakes_its_answer(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        os.chmod(folder, os.stat(folder).st_mode | 0o711)
+    point = tmp_path / "point"
+    point.mkdir()
+    upper = Upper(tmp_path / "upper", tmp_path / "staging")
+    (tmp_path / "upper/a").write_text("a")
+    for path, mode in (("upper", 0o700), ("upper/a", 0o600)):
+        os.chown(tmp_path / path, NOBODY, NOBODY)
+        os.chmod(tmp_path / path, mode)
+    overlay = Overlay(EmptyLower(), upper, RecordLog(tmp_path / "log", upper.real), Caller(NOBODY, NOBODY))
+    device = mount_device(os.fsencode(point), NOBODY, NOBODY, MountOptions())
+    engine = KernelEngine(overlay, point, MountOptions(), Taken(device, Held(), []))
+    try:
+        assert engine.session.ready.wait(10), "the kernel did not begin"
+        before = engine.session.requests
+        with overlay.lock:  # so that its first question waits
+            looking = os.fork()
+            if looking == 0:
+                status = 1
+                with contextlib.suppress(BaseException):
+                    os.setresgid(NOBODY, NOBODY, NOBODY)
+                    os.setresuid(NOBODY, NOBODY, NOBODY)
+                    status = 0 if os.open(point / "a", os.O_RDONLY) >= 0 else 1
+                os._exit(status)
+            while engine.session.requests == before:
+                time.sleep(0.01)
+            engine.session.inval_inode(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(looking, 0)[1]) == 0
+    finally:
+        engine.close()
 
 
 @pytest.fixture
