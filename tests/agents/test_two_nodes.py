@@ -4,7 +4,6 @@ Both are this machine, in mount namespaces with boot ids of their own: the homes
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +18,7 @@ from repository import READ, WRITE, commit_and_push
 from syncd.demo.gitserver import GitServer
 
 pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow]
-LEASE = ("--lease", "0.2", "1.0", "2.5")
+LEASE = ("--lease", "0.3", "4.0", "6.0")
 Story = Callable[[Class, Class], None]
 
 
@@ -107,11 +106,11 @@ async def test_holder_that_was_stopped_writes_nothing_after_the_other_node_has_t
         parent, agent = a.node.processes["parent"].pid, a.pid(ADA)
         for pid in (parent, agent):
             os.kill(pid, signal.SIGSTOP)
-        until(lambda: state(b) == "ready")
-        there = b.node.read(ADA, "ds8/long.txt")
-        os.kill(parent, signal.SIGCONT)
-        with contextlib.suppress(ProcessLookupError):  # the kernel has killed it
-            os.kill(agent, signal.SIGCONT)
+        try:
+            until(lambda: state(b) == "ready")
+            there = b.node.read(ADA, "ds8/long.txt")
+        finally:
+            os.kill(parent, signal.SIGCONT)  # the agent is dead by then
         until(lambda: state(a) == "elsewhere")
         until(lambda: a.node.mounts() == [])
         assert b.node.read(ADA, "ds8/long.txt") == there

@@ -1,6 +1,6 @@
 """A class on one node: how soon an update is seen, and what a student costs; beside nbgitpuller.
 
-    python -m tests.bench.bench_class class   [--views 500] [--course GIT_FOLDER] [--updates 5] [--peers 5]
+    python -m tests.bench.bench_class class   [--views 500] [--course GIT_FOLDER] [--updates 5] [--peers 5] [--nodes 36]
     python -m tests.bench.bench_class arrival [--views 200] [--within-s 60] [--course GIT_FOLDER]
 
 As root.  Real processes and real mounts, a real git server (git http-backend) over HTTP with webhooks, and
@@ -18,6 +18,7 @@ students who exist in a mount namespace only.  Nothing else should run on the ma
   left with `--merge-memory` once KSM (which we let run meanwhile, faster than it would) went through everything, and
   what an update costs then.
 - disk: what lies in the home of a student who edited nothing, less the home as it was made.
+- nodes: after that several nodes are played on this machine (see `nodes_36`); 0 leaves them out.
 - arrival: from the question (`syncd agents ensure`) to its answer that the folder is there, in fresh homes.
 
 The last line is JSON.
@@ -44,6 +45,7 @@ from syncd.agent.ask_parent import ask_parent
 from syncd.agent.equal_pages import KSM
 from syncd.demo.gitserver import GitServer
 from tests.agents.class_node import ClassNode
+from tests.bench.class_figures import figures
 from tests.bench.class_memory import let_merge, merging, pss_mb
 
 SECRET, WRITE, READ = "class-secret", "class-write", "class-read"
@@ -230,14 +232,14 @@ def run_class(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
             if share == SHARES[0]:
                 out |= {"fetches_per_push": per_push, "cpu_s_per_student": agents_s / len(node.names)}
             if share == 10:
-                out["visible_ms"] = _figures(everything.visible)
+                out["visible_ms"] = figures(everything.visible)
                 out["ready_to_visible_ms"] = {
-                    "untouched": _figures(everything.untouched),
-                    "merged": _figures(everything.merged),
+                    "untouched": figures(everything.untouched),
+                    "merged": figures(everything.merged),
                 }
                 out["old_after_ready_ms"] = {
-                    "untouched": _figures(everything.untouched_old),
-                    "merged": _figures(everything.merged_old),
+                    "untouched": figures(everything.untouched_old),
+                    "merged": figures(everything.merged_old),
                 }
         out |= {"disk_kb_per_student": disk, **memory(bench, eyes, options.updates)}
     finally:
@@ -307,19 +309,11 @@ def run_arrival(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
     for thread in threads:
         thread.join()
     print(f"{len(took)} students within {options.within_s:.0f} s: {_said(took)} ms", flush=True)
-    return {"ready_ms": _figures(took)}
-
-
-def _figures(values: Sequence[float]) -> dict[str, float] | None:
-    if not values:
-        return None
-    ranked = sorted(values)
-    at = min(len(ranked) - 1, int(len(ranked) * 0.99))
-    return {"p50": round(statistics.median(ranked), 1), "p99": round(ranked[at], 1), "worst": round(ranked[-1], 1)}
+    return {"ready_ms": figures(took)}
 
 
 def _said(values: Sequence[float]) -> str:
-    found = _figures(values)
+    found = figures(values)
     return "-" if found is None else f"{found['p50']:.0f} (99 %: {found['p99']:.0f}, worst {found['worst']:.0f})"
 
 
@@ -368,6 +362,7 @@ def main() -> None:
     parser.add_argument("--course", type=Path)
     parser.add_argument("--updates", type=int, default=5)
     parser.add_argument("--peers", type=int, default=5)
+    parser.add_argument("--nodes", type=int, default=36)
     parser.add_argument("--within-s", type=float, default=60.0)
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -377,9 +372,12 @@ def main() -> None:
     try:
         with _served(root) as server, ClassNode(root, [f"st{n:04}" for n in range(views)]) as node:
             bench = Bench(root, server, node, options.course)
-            print(json.dumps((run_class if options.what == "class" else run_arrival)(bench, options)))
+            found = (run_class if options.what == "class" else run_arrival)(bench, options)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+    if options.what == "class" and options.nodes:
+        subprocess.run([sys.executable, "-m", "tests.bench.nodes_36", "--nodes", str(options.nodes)], check=False)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
