@@ -143,7 +143,7 @@ class Switch:
                     continue
                 here = folder + os.fsencode(path[len(start) :])
                 if change.base is not None:
-                    if RelPath(os.fsdecode(here)) not in named:
+                    if RelPath(os.fsdecode(here)) not in named and here not in self._layer.hidden:
                         self.pin(here, path)
                 elif path != start and not self._layer.covers(here, folder):
                     top = self._topmost_new(path, start)

@@ -87,6 +87,18 @@ def test_what_is_given_up_in_a_moved_folder_does_not_come_back_through_it(
     assert hands.tree() == {"lab": None, "lab/y": b"2", **added}
 
 
+def test_what_is_as_the_course_has_it_goes_from_a_moved_folder_though_it_hides_another_file_there(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    view.apply(Update(store.commit({"lab/x": b"1", "work/x": b"2", "a": b"1"}), []))
+    _remove(hands, "lab")
+    hands.rename("work", "lab")
+    hands.write("lab/x", b"1")
+    assert path("lab/x") not in view.observe()
+    view.apply(Update(store.commit({"a": b"1"}), []))
+    assert hands.tree() == {"a": b"1", "lab": None}
+
+
 def test_a_folder_moved_to_a_name_in_a_hidden_one_stays_when_the_course_adds_there(
     view: BareView, hands: Hands, store: Store
 ) -> None:
