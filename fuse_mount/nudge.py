@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fuse_mount.apart import apart
+
 _WATCH = re.compile(rb"^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+) ", re.MULTILINE)
 _OWNER = re.compile(rb" - fuse\.synced-folders \S+ \S*\buser_id=(\d+)")
 _PATIENCE_S = 5
@@ -89,15 +91,12 @@ def _watches_of(process: str) -> Iterator[tuple[int, int]]:
 def nudge(point: Path, names: Mapping[bytes, Iterable[bytes]]) -> None:
     """Have a child open and close these names, given by folder; it ends by itself, and nobody waits for it."""
     paths = [os.fsencode(point) + b"/" + folder + b"/" + name for folder in names for name in names[folder]][:_MOST]
-    child = os.fork()
-    if child == 0:
-        with contextlib.suppress(BaseException):
-            if os.fork() == 0:  # a grandchild is nobody's to wait for
-                signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.alarm(_PATIENCE_S)
-                os.closerange(0, os.sysconf("SC_OPEN_MAX"))
-                for path in paths:
-                    with contextlib.suppress(OSError):
-                        os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
-        os._exit(0)
-    os.waitpid(child, 0)
+
+    def touch() -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_PATIENCE_S)
+        for path in paths:
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+
+    apart(touch)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
+from fuse_mount.apart import apart
 from fuse_mount.handover import Handed, Handover
 from fuse_mount.held import Held
 from fuse_mount.inode import Folder
 from fuse_mount.keeper import Kept, keep
 from fuse_mount.kernel.mount import MountOptions, close_mount, open_mount
 from fuse_mount.kernel.operations import KernelOperations
-from fuse_mount.kernel.session import Session
+from fuse_mount.kernel.session import Session, after_listing
 from fuse_mount.nudge import Watchers, device_of, nudge
 from fuse_mount.overlay import Overlay
 from fuse_mount.successor import Taken
@@ -23,11 +24,6 @@ from fuse_mount.switch import Stale
 
 _START_S = 5.0
 _NUDGED_AFTER_S = 0.02, 0.4
-
-_LISTING_S = 10.0
-"""After so long the answer to a listing has been read, however busy the machine is."""
-_MANY = 500
-"""Above so many stale names one message that makes all names be looked up again is cheaper."""
 
 
 class KernelEngine:
@@ -74,37 +70,38 @@ class KernelEngine:
 
     def tell(self, stale: Stale) -> None:
         """Tell the kernel what a switch made wrong.  Not under the overlay's lock."""
-        agreement = self.session.agreement
-        if agreement is not None and agreement.epochs and len(stale.names) > _MANY:
-            for folder in stale.folders:
-                self.session.wait_for_listing(folder)
+        if self._can_look_up_again():
             self.session.inc_epoch()
         else:
             for parent, name in stale.names:
                 self.session.inval_entry(parent, name)
-        for folder in stale.folders:
-            self.session.inval_inode(folder)
+        self._list_anew(stale.folders)
 
     def tell_unheard(self, stale: Stale, otherwise: Collection[int]) -> None:
         """After a switch of which the kernel was told before, all folders by the numbers of their paths.
 
-        Names that come with a listing count as looked up when whoever lists has read the answer, be it one of before
-        the switch.  `otherwise`: those of the folders that have another number.
+        `otherwise`: those of the folders that have another number.
         """
-        later = self._operations.opening.later
-        if stale.names and time.monotonic() - self._operations.listed_at < _LISTING_S:
-            later.do(partial(self.tell, stale))
-        elif otherwise:
-            later.do(partial(self.tell, Stale(folders=set(otherwise))))
+        folders = {*otherwise, *self._operations.listings.under_way(stale.folders)}
+        if folders:
+            self._operations.opening.later.do(partial(self._list_anew, folders))
 
     def tell_all(self, folders: Iterable[int]) -> None:
         """Have the kernel look all names up again, and list these folders anew.  Not under the overlay's lock."""
-        folders = list(folders)
-        for folder in folders:
-            self.session.wait_for_listing(folder)
         self.session.inc_epoch()
+        self._list_anew(list(folders))
+
+    def _can_look_up_again(self) -> bool:
+        agreement = self.session.agreement
+        return agreement is not None and agreement.epochs
+
+    def _list_anew(self, folders: Collection[int]) -> None:
         for folder in folders:
             self.session.inval_inode(folder)
+        amid = self._operations.listings.under_way(folders)
+        if amid and self._can_look_up_again():
+            device = self.session.fd
+            apart(partial(after_listing, device, amid), device)
 
     def nudge(self, stale: Stale) -> None:
         """Let programs that watch folders know of what a switch changed; the switch does not wait for it."""

@@ -190,10 +190,10 @@ class Opening:
         # The answer to a write or an open carries no attributes.
         self._tell_later(node.ino)
 
-    def forget_soon(self, parent: int, name: bytes) -> None:
+    def look_up_again(self) -> None:
         """What the kernel takes a name to lead to is wrong; it must not be told before it has its answer."""
         assert self._session is not None
-        self.later.do(partial(self._session.inval_entry, parent, name))
+        self.later.do(self._session.inc_epoch)
 
     def _tell_later(self, ino: int) -> None:
         assert self._session is not None

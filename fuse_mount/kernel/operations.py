@@ -11,6 +11,7 @@ from fuse_mount.held import Held
 from fuse_mount.inode import File, Node
 from fuse_mount.kernel import protocol as p
 from fuse_mount.kernel.again import carry_out_again
+from fuse_mount.kernel.listings import Listings
 from fuse_mount.kernel.opening import CACHED, FOREVER, Opening
 from fuse_mount.kernel.packing import dirent_of, name_in, ns_of, packed, sized
 from fuse_mount.kernel.protocol import Op, Set
@@ -37,8 +38,7 @@ class KernelOperations:
         self.opening = Opening(overlay, held)
         self._held = held
         self._ext_xattr = False
-        self.listed_at = float("-inf")
-        """When a folder was last listed with what is in it, on the monotonic clock."""
+        self.listings = Listings()
         self.handlers: dict[int, Handler] = {
             Op.LOOKUP: self._lookup,
             Op.FORGET: self._forget,
@@ -161,14 +161,13 @@ class KernelOperations:
         old, new, _ = bytes(request.body[at:]).split(b"\0", 2)
         nodes = self.overlay.nodes
         above, below = nodes.folder(request.node), nodes.folder(to)
-        moved = [(self.overlay.lookup(above, old), to, new)]
+        moved = [self.overlay.lookup(above, old)]
         if flags & Rename.EXCHANGE:
-            moved.append((self.overlay.lookup(below, new), request.node, old))
+            moved.append(self.overlay.lookup(below, new))
         rename(self.overlay, above, old, below, new, Rename(flags))
-        for node, parent, name in moved:
-            if node is not None and not node.lookups:
-                # Looked up before a switch: the kernel takes the file of then along to the new name.
-                self.opening.forget_soon(parent, name)
+        if any(node is not None and not node.lookups for node in moved):
+            # Looked up before a switch: the kernel takes the file of then along to the new name.
+            self.opening.look_up_again()
         return _EMPTY
 
     def _link(self, request: Request) -> Reply:
@@ -331,12 +330,13 @@ class KernelOperations:
         return self._listing(request, plus=False)
 
     def _readdirplus(self, request: Request) -> Reply:
-        self.listed_at = time.monotonic()
         return self._listing(request, plus=True)
 
     def _listing(self, request: Request, plus: bool) -> Reply:
         _, offset, size, _, _, _, _ = p.READ_IN.unpack_from(request.body)
         folder = self.overlay.nodes.folder(request.node)
+        if offset:
+            self.listings.read(folder.ino)
         parts: list[bytes] = []
         room = size
         if offset < 2:
@@ -374,6 +374,8 @@ class KernelOperations:
                 self.overlay.forget(node.ino, 0)
             parts.append(dirent)
             room -= need
+        if plus and parts:
+            self.listings.answered(folder.ino)
         return [b"".join(parts)]
 
     # Extended attributes

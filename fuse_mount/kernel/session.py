@@ -1,11 +1,12 @@
 """One mount's conversation with the kernel: a thread that reads requests and writes answers."""
 
+import contextlib
 import errno
 import logging
 import mmap
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -158,12 +159,8 @@ class Session:
     # Telling the kernel.  Never from a handler or under its lock: the kernel may be waiting for an answer.
 
     def inval_entry(self, parent: int, name: bytes) -> None:
-        """Forget what a name leads to, or that it leads nowhere."""
+        """Forget what a name leads to, or that it leads nowhere.  Waits for who is at work in the folder."""
         self._tell(Notify.INVAL_ENTRY, INVAL_ENTRY_OUT.pack(parent, len(name), 0) + name + b"\0")
-
-    def wait_for_listing(self, folder: int) -> None:
-        """Return when nobody is amid listing a folder: its lock is had for what no entry is called."""
-        self.inval_entry(folder, b"/")
 
     def inval_inode(self, ino: int, offset: int = 0, length: int = 0) -> None:
         """Forget an inode's attributes, and its pages or listing from `offset` on (-1: keep those)."""
@@ -177,7 +174,7 @@ class Session:
         if self.ended.is_set():
             return
         try:
-            os.write(self.fd, OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0) + body)
+            os.write(self.fd, _notice(code, body))
         except OSError as error:
             # ENOENT: the kernel does not know it, so it can't be wrong about it.
             if error.errno not in (errno.ENOENT, errno.ENODEV, errno.ENOTDIR, errno.EBADF):
@@ -291,3 +288,21 @@ class Session:
             agreed >> 32,
             self._stack_depth if agreed & Init.PASSTHROUGH else 0,
         )
+
+
+def after_listing(device: int, folders: Iterable[int]) -> None:
+    """Have names looked up again and folders listed anew as soon as nobody is amid listing them.
+
+    The kernel lets nobody forget a name of a folder meanwhile; this is one that no entry can have.  See `apart`.
+    """
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.write(device, _notice(Notify.INVAL_ENTRY, INVAL_ENTRY_OUT.pack(folder, 1, 0) + b"/\0"))
+    os.write(device, _notice(Notify.INC_EPOCH, b""))
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.write(device, _notice(Notify.INVAL_INODE, INVAL_INODE_OUT.pack(folder, 0, 0)))
+
+
+def _notice(code: Notify, body: bytes) -> bytes:
+    return OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0) + body

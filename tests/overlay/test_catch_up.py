@@ -1,12 +1,13 @@
 """A view that goes over to a new version at the moment at which somebody looks; nobody tells its agent."""
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Queue
 
@@ -74,7 +75,7 @@ def test_whoever_stands_in_a_folder_sees_it_change(follower: Mounted) -> None:
 @pytest.fixture
 def listed_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer to a listing can be under way any more."""
-    monkeypatch.setattr("fuse_mount.kernel.engine._LISTING_S", 0.0)
+    monkeypatch.setattr("fuse_mount.kernel.listings._READ_WITHIN_S", 0.0)
 
 
 @pytest.mark.parametrize("made", ["mkdir own && mv own new", "mkdir new"])
@@ -129,31 +130,50 @@ assert ctypes.CDLL(None).syscall(ctypes.c_long(getdents64), folder, room, ctypes
 """
 
 
-def test_an_answer_that_is_read_late_brings_no_old_names(follower: Mounted, store: Store, tmp_path: Path) -> None:
-    # Whoever lists is held up between the answer and the kernel's use of it: it writes to a page that nobody serves.
+@contextlib.contextmanager
+def _held_up_listing(student: Mounted, folder: str, store: Store, where: Path) -> Iterator[None]:
+    """Within it, the answer to somebody who lists a folder can't be used by the kernel: nobody serves their page."""
     numbers = {"x86_64": "217", "aarch64": "61"}
     if (number := numbers.get(os.uname().machine)) is None:
         pytest.skip("a system call's number is not known here")
-    slow = Mounted(store, tmp_path, "kernel", "slow")
+    slow = Mounted(store, where, "kernel", "slow")
     slow.switch({"page": b" " * 4096})
-    code, paths = _LIST.replace("getdents64", number), (follower.path("lab"), slow.path("page"))
-    words = [sys.executable, "-c", code, *map(str, paths)]
+    words = [sys.executable, "-c", _LIST.replace("getdents64", number), student.path(folder), slow.path("page")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lister:
         assert lister.stdin is not None and lister.stdout is not None and lister.stdout.readline() == b"ready\n"
         os.kill(slow.process, signal.SIGSTOP)
         try:
-            asked = follower.ask("requests")
+            asked = student.ask("requests")
             lister.stdin.write(b"\n")
             lister.stdin.flush()
-            _wait(lambda: follower.ask("requests") > asked)
+            _wait(lambda: student.ask("requests") > asked)
             time.sleep(0.05)  # the answer is short
-            follower.post(TWO, ONE)
-            assert follower.path("lab").is_dir() and follower.went_over()[0] == (1, True)
+            yield
         finally:
             os.kill(slow.process, signal.SIGCONT)
     assert lister.returncode == 0
     slow.close()
+
+
+def test_an_answer_that_is_read_late_brings_no_old_names(follower: Mounted, store: Store, tmp_path: Path) -> None:
+    with _held_up_listing(follower, "lab", store, tmp_path):
+        follower.post(TWO, ONE)
+        assert follower.path("lab").is_dir() and follower.went_over()[0] == (1, True)
     _wait(lambda: follower.path("lab/x.txt").stat().st_size == 2)
+    assert _walked(follower.root) == TWO
+
+
+def test_a_process_that_is_killed_while_somebody_lists_is_gone_at_once(
+    follower: Mounted, store: Store, tmp_path: Path
+) -> None:
+    with _held_up_listing(follower, "lab", store, tmp_path):
+        follower.post(TWO, ONE)
+        assert follower.path("lab").is_dir() and follower.went_over()[0] == (1, True)
+        time.sleep(0.2)  # by now it is being waited for the folder
+        os.kill(follower.process, signal.SIGKILL)
+        _wait(lambda: os.waitid(os.P_PID, follower.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+        follower.restart()
+        assert follower.read("a.txt") == b"2"
     assert _walked(follower.root) == TWO
 
 
