@@ -361,6 +361,9 @@ class Overlay:
             self.upper.dress(staged, *self.owner_of(low.uid, low.gid), low.mode, low.mtime_ns)
             real = self.upper.staged_real(staged)
             if node.gone:
+                # Where a successor must find it, it gets a hidden name, as what is open and loses its last one does.
+                if self.nodes.held is not None and node.opens and fd >= 0:
+                    node.orphan = self.upper.link_orphan(fd, real)
                 self.upper.unstage(staged)
             else:
                 self.ensure_upper(node.parent)

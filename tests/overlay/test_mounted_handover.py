@@ -93,18 +93,22 @@ def test_open_files_and_mappings_go_on(home: Path, student: Mounted) -> None:
     assert student.observe() == ["big.bin", "note.txt"]
 
 
-def test_a_file_without_a_name_keeps_its_content(home: Path, student: Mounted) -> None:
+@pytest.mark.parametrize("written", [True, False])
+def test_a_file_without_a_name_keeps_its_content(home: Path, student: Mounted, written: bool) -> None:
     with open(home / "gone.txt", "r+b", buffering=0) as course, open(home / "own.txt", "w+b", buffering=0) as own:
         own.write(b"mine")
         os.unlink(home / "gone.txt")
         os.unlink(home / "own.txt")
+        if written:
+            course.write(b"mine too")
         student.kill()
         own.write(b" and more")
         assert os.pread(own.fileno(), 20, 0) == b"mine and more"
         student.start()
         assert os.pread(own.fileno(), 20, 0) == b"mine and more"
-        assert os.fstat(own.fileno()).st_nlink == 0
-        assert os.pread(course.fileno(), 20, 0) == b"g"
+        assert os.fstat(own.fileno()).st_nlink == os.fstat(course.fileno()).st_nlink == 0
+        os.fsync(course.fileno())
+        assert os.pread(course.fileno(), 20, 0) == (b"mine too" if written else b"g")
     assert student.names() == ["a.txt", "big.bin", "lab"]
     assert not list((student.state / "staging").glob("orphan*")), "nobody has it open any more"
 
