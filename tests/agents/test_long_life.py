@@ -156,13 +156,13 @@ def shows(node: ClassNode, name: str, text: str) -> bool:
 
 
 def everything_of(node: ClassNode, name: str) -> str:
-    """Every text that is anywhere a student would look: the folder, what lies beside, the older versions."""
+    """Every text that is anywhere a student would look: the folder, what was put beside it, the older versions."""
     code = f"""import pathlib
 top = pathlib.Path({str(node.home(name) / "ds8")!r})
 for path in (top / 'lab').iterdir():
     print(path.read_text())
-for path in (top / 'mine').iterdir():
-    print(path.relative_to(top), path.read_text().replace('\\n', ''))
+for path in [*top.glob('mine/*'), *top.parent.glob('ds8 (written while it was not mounted*/mine/*')]:
+    print(path.parent.name + '/' + path.name, path.read_text().replace('\\n', ''))
 """
     versions = Versions(node.home(name) / STATE / "versions")
     kept = [versions.read(version.id).decode() for version in versions.list()]

@@ -1,12 +1,13 @@
 """The folder below a mount: shut while nothing is mounted, and no reason to keep a student out."""
 
+import os
 from pathlib import Path
 
 import pytest
 from mounted import Mounted
 
-from fuse_mount.kernel.mount import close_mount
-from fuse_mount.mount_point import prepare
+from fuse_mount.kernel.mount import MountOptions, close_mount, mount_device
+from fuse_mount.mount_point import prepare, shut
 from syncd.core.errors import NeedsUser
 
 pytestmark = pytest.mark.fuse
@@ -46,3 +47,18 @@ def test_a_folder_of_somebody_s_own_is_not_touched_before_the_first_mount(tmp_pa
     with pytest.raises(NeedsUser, match="is not empty"):
         prepare(tmp_path / "ds8", known=False)
     assert (tmp_path / "ds8" / "own").read_text() == "own"
+
+
+@pytest.mark.root
+def test_what_is_written_at_the_moment_of_mounting_is_put_beside(tmp_path: Path) -> None:
+    root = tmp_path / "ds8"
+    prepare(root, known=False)
+    with shut(root):
+        root.chmod(0o755)  # as for fusermount3
+        (root / "mine").mkdir()
+        (root / "mine" / "late.txt").write_text("late")
+        mount_device(bytes(root), os.geteuid(), os.getegid(), MountOptions())
+    close_mount(root)
+    assert list(root.iterdir()) == [] and root.stat().st_mode & 0o777 == 0o555
+    (beside,) = tmp_path.glob("ds8 (written while it was not mounted, *")
+    assert (beside / "mine" / "late.txt").read_text() == "late"
