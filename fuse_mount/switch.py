@@ -77,8 +77,12 @@ class Switch:
             if folder in self._layer.hidden:
                 self.record(("show", os.fsdecode(folder)))
                 for child in self._old_names(folder) if folder != path else ():
-                    if folder + b"/" + child not in self._layer.redirects:  # else another folder lies there already
-                        self.record(("hide-own", os.fsdecode(folder + b"/" + child)))
+                    at = folder + b"/" + child
+                    lower = self._layer.redirects.get(at)
+                    if lower is None:
+                        self.record(("hide-own", os.fsdecode(at)))
+                    elif lower == at:
+                        self.record(("show", os.fsdecode(at)))  # the student has moved it back: it shows by itself now
         return True
 
     def conceal(self, path: bytes) -> None:

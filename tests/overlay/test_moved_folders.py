@@ -115,6 +115,23 @@ def test_a_folder_moved_to_a_name_in_a_hidden_one_stays_when_the_course_adds_the
     }
 
 
+def test_a_folder_moved_back_into_one_that_was_made_anew_is_the_course_s_again(
+    view: BareView, hands: Hands, store: Store
+) -> None:
+    first = {"lab/part/x": b"1", "lab/y": b"1", "a": b"1"}
+    view.apply(Update(store.commit(first), []))
+    hands.rename("lab/part", "kept")
+    _remove(hands, "lab")
+    hands.mkdir("lab")
+    hands.rename("kept", "lab/part")
+    view.observe()
+    view.apply(Update(store.commit({**first, "lab/new": b"n"}), []))
+    assert hands.tree() == {"a": b"1", "lab": None, "lab/new": b"n", "lab/part": None, "lab/part/x": b"1"}
+    view.observe()
+    view.apply(Update(store.commit({"a": b"1"}), []))
+    assert hands.tree() == {"a": b"1"}
+
+
 def test_what_waits_in_a_moved_folder_shows_nothing_when_another_file_is_added_there(
     view: BareView, hands: Hands, store: Store
 ) -> None:
