@@ -11,9 +11,8 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +20,7 @@ from aiohttp import web
 from hub_plugin import words
 from hub_plugin.courses import Visitor
 from hub_plugin.database import Database, Session
+from hub_plugin.hub_address import HubAddress
 from syncd.core.errors import NeedsUser, TryAgain
 
 SESSION_S = 12 * 3600.0
@@ -36,43 +36,6 @@ _PATIENCE = aiohttp.ClientTimeout(total=8, connect=3)
 
 class NotAllowed(NeedsUser):
     """The hub knows them, and they may not use this service."""
-
-
-@dataclass(frozen=True, slots=True)
-class HubAddress:
-    """What the hub tells a service of itself, by JUPYTERHUB_* in its environment."""
-
-    api_url: str
-    api_token: str
-    prefix: str
-    base_url: str
-    client_id: str
-    access_scopes: frozenset[str]
-    host: str = ""
-    """Where the hub is, as `https://hub.example.edu`, where services have hosts of their own (`subdomain_host`)."""
-    own_host: str = ""
-    """And where this service is then; '' where both are on the host that was asked."""
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "HubAddress":
-        """NeedsUser if this was not started as a hub's service."""
-        try:
-            prefix = environment["JUPYTERHUB_SERVICE_PREFIX"]
-            name = environment.get("JUPYTERHUB_SERVICE_NAME") or prefix.rstrip("/").rsplit("/", 1)[-1]
-            said = json.loads(environment.get("JUPYTERHUB_OAUTH_ACCESS_SCOPES") or "[]")
-            scopes = said or ["access:services", f"access:services!service={name}"]
-            return cls(
-                api_url=environment["JUPYTERHUB_API_URL"].rstrip("/"),
-                api_token=environment["JUPYTERHUB_API_TOKEN"],
-                prefix=prefix.rstrip("/") + "/",
-                base_url=environment.get("JUPYTERHUB_BASE_URL", "/").rstrip("/") + "/",
-                client_id=environment.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
-                access_scopes=frozenset(scopes),
-                host=environment.get("JUPYTERHUB_HOST", ""),
-                own_host=_host_of(environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL", "")),
-            )
-        except (KeyError, ValueError) as error:
-            raise NeedsUser(words.NOT_A_SERVICE) from error
 
 
 class Hub:
@@ -251,11 +214,6 @@ def is_from(session: Session, form_token: object) -> bool:
     """Whether a form was ours, for this session (CSRF)."""
     sent = form_token if isinstance(form_token, str) else ""
     return secrets.compare_digest(session.form_token.encode(), sent.encode("utf-8", "replace"))
-
-
-def _host_of(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _key(cookie: str) -> str:

@@ -13,9 +13,10 @@ from yarl import URL
 from hub_plugin import words
 from hub_plugin.database import Database
 from hub_plugin.events import Events
+from hub_plugin.hub_address import HubAddress
 from hub_plugin.hub_service import make_hub_app
 from hub_plugin.live import Board
-from hub_plugin.login import Hub, HubAddress
+from hub_plugin.login import Hub
 from hub_plugin.parent_agents import agents_as
 from hub_plugin.reported import Everywhere
 from hub_plugin.rosters import Groups

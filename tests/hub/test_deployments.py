@@ -16,7 +16,7 @@ from traitlets.config import Config
 from hub_plugin import tljh
 from hub_plugin.courses import read_courses
 from hub_plugin.hooks import is_ours
-from hub_plugin.login import HubAddress
+from hub_plugin.hub_address import HubAddress
 from hub_plugin.settings import from_environment
 from syncd.core.errors import NeedsUser
 from syncd.node.config import load_config

@@ -14,7 +14,7 @@ from traitlets.config import Config
 from hub_plugin import install
 from hub_plugin.courses import Course
 from hub_plugin.hooks import after_stop, before_start
-from hub_plugin.login import HubAddress
+from hub_plugin.hub_address import HubAddress
 from hub_plugin.settings import VARIABLE, from_environment
 from syncd.core.errors import NeedsUser, TryAgain
 

@@ -11,7 +11,7 @@ from hub_plugin import install
 from hub_plugin.class_page import links_to
 from hub_plugin.context import context_key
 from hub_plugin.courses import read_courses
-from hub_plugin.login import HubAddress
+from hub_plugin.hub_address import HubAddress
 from hub_plugin.redirects import git_pull_hook
 
 COURSE = read_courses({"ds8": {"remote": "https://github.com/data-8/textbook", "branch": "main"}})[0]
