@@ -18,6 +18,7 @@ _ADDRESS = re.compile(r"(https?)://([A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/(
 _SCP = re.compile(r"git@([A-Za-z0-9][A-Za-z0-9.-]*):([A-Za-z0-9._/-]+)")
 _PATTERN = re.compile(r"(https?)://([A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?)/([A-Za-z0-9._/*?-]+)")
 _SHORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_WITHOUT_SCHEME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+/[A-Za-z0-9._-]+/[A-Za-z0-9._/-]+")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _NAME = re.compile(r"[^A-Za-z0-9._-]")
@@ -68,15 +69,18 @@ def _parts(repo: str) -> tuple[str, str, list[str]] | None:
         return None
     if _SHORT.fullmatch(repo):
         repo = f"https://github.com/{repo}"
+    if _WITHOUT_SCHEME.fullmatch(repo):
+        repo = f"https://{repo}"
     if scp := _SCP.fullmatch(repo):
         repo = f"https://{scp[1]}/{scp[2]}"
     address = _ADDRESS.fullmatch(repo)
     if address is None:
         return None
-    path = address[3].rstrip("/").removesuffix(".git").split("/")
+    path = re.sub("/+", "/", address[3].strip("/")).removesuffix(".git").split("/")
     if not 2 <= len(path) <= 6 or not all(_PART.fullmatch(part) and ".." not in part for part in path):
         return None
-    return address[1].lower(), address[2].lower(), path
+    host = address[2].lower()
+    return address[1].lower(), "github.com" if host == "www.github.com" else host, path
 
 
 def _fits(pattern: str, scheme: str, host: str, path: Sequence[str]) -> bool:
