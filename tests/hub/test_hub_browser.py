@@ -113,6 +113,12 @@ def test_a_student_and_an_instructor_look_at_their_pages(browser: webdriver.Chro
 
     log_in(browser, town, "root-of-hub")
     browser.get(f"{town.hub}services/synced-folders/admin/")
+    node = json.dumps({"version": "2026.11.30.dev1+g0123456", "courses": [], "views": []}).encode()
+    told = town.person("node").send(
+        f"{town.hub}services/synced-folders/api/v1/nodes", node, Authorization="token the-first-node"
+    )
+    assert told.status == 200
+    until(browser, "document.getElementById('hub-nodes').innerText.includes('node-1.fall')")  # by itself
     assert "Last webhook deliveries" in browser.find_element(By.TAG_NAME, "main").text
     look(browser, "admin")
     town.person("ben").api("DELETE", "users/ben/server")

@@ -33,7 +33,10 @@ c.JupyterHub.load_groups = {
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab"
 c.Spawner.args = ["--LabApp.news_url=", "--ServerApp.use_redirect_file=False"]
-c.JupyterHub.services = [{"name": "school-office", "api_token": "the-school-office"}]
+c.JupyterHub.services = [
+    {"name": "school-office", "api_token": "the-school-office"},
+    {"name": "node-1.fall.hub.school.example", "api_token": "the-first-node"},
+]
 c.JupyterHub.load_roles = [
     {
         "name": "office",
@@ -56,6 +59,7 @@ c.SyncedFolders.node = town["node"]
 c.SyncedFolders.publisher = town["publisher"]
 c.SyncedFolders.members_folder = f"{town['folder']}/members"
 c.SyncedFolders.git_pull_links = True
+c.SyncedFolders.node_services = ["node-1.fall.hub.school.example"]
 c.SyncedFolders.allowed_repositories = [f"{town['git']}/data-8/*"]
 install(c)
 install(c)
