@@ -16,6 +16,7 @@ class Limits:
     """What one agent may use: bytes of memory and processes (with threads)."""
 
     memory: int = 256 << 20
+    """Of memory, and of swap as much again."""
     pids: int = 128
 
 
@@ -35,6 +36,8 @@ class Groups:
             (top / _OURS / "cgroup.procs").write_text(str(os.getpid()))
             offered = (top / "cgroup.controllers").read_text().split()
             self._given = frozenset(_WANTED) & frozenset(offered)
+            if missing := [one for one in _WANTED if one not in self._given]:
+                _log.warning("agents have no limits of %s: our part of the cgroup tree lacks them", ", ".join(missing))
             if self._given:
                 (top / "cgroup.subtree_control").write_text(" ".join(f"+{one}" for one in sorted(self._given)))
         except OSError as error:
@@ -50,6 +53,8 @@ class Groups:
             group.mkdir(exist_ok=True)
             if "memory" in self._given:
                 (group / "memory.max").write_text(str(self._limits.memory))
+                with contextlib.suppress(FileNotFoundError):  # a kernel without swap
+                    (group / "memory.swap.max").write_text(str(self._limits.memory))
             if "pids" in self._given:
                 (group / "pids.max").write_text(str(self._limits.pids))
             (group / "cgroup.procs").write_text(str(pid))

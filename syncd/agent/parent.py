@@ -38,6 +38,8 @@ _NAME = re.compile(r"[^ A-Za-z0-9._-]")
 """What is in no name of a node: an agent, which says it, is not trusted."""
 _LONGEST_ASKED_S = 1.0
 """Who has just asked for an agent waits no longer for its next start."""
+_LONGEST_END_S = 10.0
+"""After that long an agent that was told to end is killed."""
 _LOOK_S = 5.0
 _LONGEST_WAIT_S = 30.0
 
@@ -193,7 +195,7 @@ class Parent:
 
     def _watch(self, agent: Running, pid: int, pidfd: int, talk: socket.socket | None) -> None:
         agent.pid, agent.pidfd, agent.talk, agent.status = pid, pidfd, talk, 1
-        agent.started, agent.again_at, agent.ending = time.monotonic(), None, False
+        agent.started, agent.again_at, agent.ending, agent.ends_by = time.monotonic(), None, False, float("inf")
         self._waiting.register(pidfd, selectors.EVENT_READ, lambda: self._ended(agent))
         if talk is not None:
             self._waiting.register(talk, selectors.EVENT_READ, lambda: self._heard(agent))
@@ -260,10 +262,10 @@ class Parent:
             self._agents.pop(uid).kept.close()
             self._records.drop(uid)
             return
-        agent.ending = True
+        if not agent.ending:
+            agent.ending, agent.ends_by = True, time.monotonic() + _LONGEST_END_S
         agent.shown.clear()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(agent.pidfd, signal.SIGTERM)
+        _signal(agent, signal.SIGTERM)
 
     def _adopt(self) -> None:
         """Find the agents of an earlier parent; those that died meanwhile are started again."""
@@ -288,6 +290,7 @@ class Parent:
     def _pause_s(self) -> float:
         now = time.monotonic()
         due = [agent.again_at for agent in self._agents.values() if agent.again_at is not None and not agent.pid]
+        due += [agent.ends_by for agent in self._agents.values() if agent.ending]
         due += [asker.until for asker in self._askers]
         due += [self._looked + _LOOK_S, self._herald.due_s()]
         return max(0.0, min(due) - now)
@@ -302,6 +305,9 @@ class Parent:
                 else:
                     agent.again_at = None
                     self._end(agent.who.uid)
+            elif agent.ending and agent.ends_by <= now:
+                agent.ends_by = float("inf")
+                _signal(agent, signal.SIGKILL)
         for asker in list(self._askers):
             found = self._agents.get(asker.uid)
             is_there = found is not None and not found.ending and found.shown.issuperset(found.courses)
@@ -325,6 +331,11 @@ class Parent:
                     "the agent of %s ends: nobody has used it for %.0f s", agent.who.name, self._idle_s
                 )
                 self._end(uid)
+
+
+def _signal(agent: Running, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(agent.pidfd, number)
 
 
 def _uids() -> set[int]:

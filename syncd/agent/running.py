@@ -73,6 +73,8 @@ class Running:
     again_at: float | None = None
     pause_s: float = _FIRST_AGAIN_S
     ending: bool = False
+    ends_by: float = float("inf")
+    """When it is killed, if it was told to end and has not: a student can stop an agent that is theirs."""
     status: int = 1
     """Its exit status, where it told it."""
     used: float = 0.0

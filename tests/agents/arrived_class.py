@@ -21,8 +21,8 @@ class Class:
     def __init__(self, node: ClassNode, server: GitServer) -> None:
         self.node, self.server = node, server
 
-    def ask(self, what: str, user: str | None = None) -> dict[str, Any]:
-        return ask_parent(self.node.agents, {"do": what, "user": user, "wait_s": 20.0})
+    def ask(self, what: str, user: str | None = None, wait_s: float = 20.0) -> dict[str, Any]:
+        return ask_parent(self.node.agents, {"do": what, "user": user, "wait_s": wait_s})
 
     def pid(self, user: str) -> int:
         return next(agent["pid"] for agent in self.ask("list")["agents"] if agent["user"] == user)
