@@ -175,7 +175,7 @@ class Parent:
             agent.answers = Answers()
             pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
             try:
-                pid, pidfd, hear = begin(self._zygote, agent, courses, pages)
+                forked = begin(self._zygote, agent, courses, pages)
             finally:
                 agent.answers.close()
         except OSError as problem:
@@ -185,9 +185,10 @@ class Parent:
                 "the agent of %s can't be started just now (%s); it is tried again", agent.who.name, problem.strerror
             )
             return
-        self._groups.add(agent.who.uid, pid)
-        self._watch(agent, pid, pidfd, hear)
+        self._groups.add(agent.who.uid, forked.pid)
+        self._watch(agent, forked.pid, forked.pidfd, forked.hear)
         self._remember(agent)
+        forked.go()  # not before: a parent that comes after us must know of it
 
     def _remember(self, agent: Running) -> None:
         record = Record(agent.who.name, agent.pid, began(agent.pid) or 0, agent.kept.numbers)

@@ -21,7 +21,7 @@ from syncd.agent.become import Student, close_all_but
 
 _LONGEST, _MOST_FDS = 128 << 10, 253  # SCM_MAX_FD
 _PATIENCE_S = 5.0
-_HELLO = b"P"
+_HELLO, _GO = b"P", b"G"
 
 Life = Callable[["Birth"], NoReturn]
 """What a child does; it does not return."""
@@ -40,12 +40,21 @@ class Birth(NamedTuple):
 
 
 class Forked(NamedTuple):
-    """A process that was forked.  It is no child of ours: its end shows in its pidfd."""
+    """A process that was forked.  It is no child of ours: its end shows in its pidfd.
+
+    It begins when it is told to (`go`), so that whoever asked for it can write down first that it is there; and ends if
+    whoever asked is gone before that.
+    """
 
     pid: int
     pidfd: int
     hear: socket.socket
     """Where it talks to us (SOCK_SEQPACKET)."""
+
+    def go(self) -> None:
+        """Let it begin."""
+        with contextlib.suppress(OSError):  # it is gone already, which its pidfd says
+            self.hear.send(_GO)
 
 
 class Zygote:
@@ -127,7 +136,9 @@ def _be_born(words: bytes, fds: Sequence[int], life: Life) -> NoReturn:
         with socket.socket(fileno=os.dup(birth.say)) as talk:
             pidfd = os.pidfd_open(os.getpid())
             socket.send_fds(talk, [_HELLO + b"%d" % os.getpid()], [pidfd])
-        life(birth)
+            word = talk.recv(1)
+        if word == _GO:
+            life(birth)
     finally:
         os._exit(1)
 
