@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import pwd
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from syncd.agent.kinds import kinds
 from syncd.cli.places import store_folder
 from syncd.cli.units import STARTED, node_files, programs, unit_files
 from syncd.core.errors import SyncError
+from syncd.doctor.node_homes import exported
 from syncd.doctor.node_place import NodeHere, node_config
 from syncd.node.client import NodeClient
 
 _SETTINGS = Path("/etc/synced-folders/node.toml")
+_EXPORTS, _FIRST_UID = Path("/etc/exports"), 1000
+"""Of people: what comes before are the system's own (login.defs(5), UID_MIN)."""
 _BOOTED = Path("/run/systemd/system")
 """sd_booted(3)."""
 
@@ -40,7 +44,13 @@ def node_here(settings: Path | None, store: Path | None, deep: bool) -> NodeHere
         started=STARTED,
         no_overlay=kinds()["overlay"].why_not,
         deep=deep,
+        homes=tuple({Path(each.pw_dir) for each in pwd.getpwall() if each.pw_uid >= _FIRST_UID}),
+        exported=tuple(folder for file in _exports() for folder in exported(file.read_text(errors="replace"))),
     )
+
+
+def _exports() -> list[Path]:
+    return [file for file in (_EXPORTS, *sorted(_EXPORTS.with_suffix(".d").glob("*.exports"))) if file.is_file()]
 
 
 def _units() -> Mapping[Path, str] | None:

@@ -34,6 +34,10 @@ class NodeHere:
     deep: bool = False
     """Read every content and every pack."""
     told: Told = nobody
+    homes: tuple[Path, ...] = ()
+    """Where people of this machine have theirs."""
+    exported: tuple[Path, ...] = ()
+    """Folders that this machine gives to others (exports(5))."""
 
     @property
     def runs(self) -> bool:
