@@ -2,6 +2,7 @@
 
 from hub_plugin.words.catalogue import _, plural
 
+ON_THIS_PAGE = _("On this page")
 LINKS = _("Links for your course's pages")
 LINK_PATH = _("File or folder")
 LINK_SHOW = _("Show links")
