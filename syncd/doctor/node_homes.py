@@ -21,8 +21,8 @@ def homes(at: NodeHere) -> Iterator[Finding]:
     elif given_away:
         yield problem(
             f"Other machines have students' homes, too (this one exports {', '.join(given_away)}): write "
-            f"shared_homes = true into {at.settings}, then systemctl restart syncd-agents, and syncd agents end USER for "
-            "each who is here."
+            f"shared_homes = true into {at.settings}, then systemctl restart syncd-agents, "
+            "and syncd agents end USER for each who is here."
         )
 
 
