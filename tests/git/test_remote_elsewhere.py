@@ -1,7 +1,9 @@
 """Remote over ssh (by a stand-in that runs the far end here) and on local paths."""
 
+import gc
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pygit2
@@ -96,3 +98,19 @@ def test_repository_of_another_user_is_said(far: Path, repository: Path, monkeyp
     assert os.stat(far).st_uid == 12345
     with pytest.raises(NeedsUser, match=r"another user|no repository"):
         remote(str(far), None).branches()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is mapped")
+def test_a_talk_leaves_no_pack_open_behind(far: Path, repository: Path) -> None:
+    there = remote(str(far), None)
+    first = commit(repository, {"a": b"1"})
+    subprocess.run(["git", "-C", str(repository), "update-ref", "refs/heads/main", first], check=True)
+    subprocess.run(["git", "-C", str(repository), "repack", "-adq"], check=True)
+    gc.disable()
+    try:
+        there.push(repository, first, "main")
+        assert there.fetch(repository, "main") == first == there.head("main")
+        mapped = Path("/proc/self/maps").read_text()
+    finally:
+        gc.enable()
+    assert str(repository) not in mapped and str(far) not in mapped
