@@ -59,6 +59,8 @@ class NodeConfig:
     """The token of this node's service in the hub."""
     shared_homes: bool | None = None
     """Whether other nodes have the students' homes, too; None: as the kind of their disk says."""
+    keep_days: float | None = None
+    """For how long a version is kept on which no folder of this node stands; None: see `kept_s`."""
 
     def __post_init__(self) -> None:
         names = [course.name for course in self.courses]
@@ -67,6 +69,8 @@ class NodeConfig:
             raise NeedsUser(f"The course {twice[0]} is named twice in the node's settings: give each its own name.")
         if not 0.05 <= self.poll_seconds <= 86_400:
             raise NeedsUser("poll_seconds must be between 0.05 and 86400.")
+        if self.keep_days is not None and not 1 <= self.keep_days <= 10_000:
+            raise NeedsUser("keep_days must be between 1 and 10000.")
         if not isinstance(self.shared_homes, bool | None):
             raise NeedsUser("shared_homes must be true or false.")
         for address in (self.webhook, self.metrics):
@@ -78,6 +82,14 @@ class NodeConfig:
                 raise NeedsUser(
                     "`hub` needs hub_token_file: the file with the token of this node's service in the hub."
                 )
+
+    @property
+    def kept_s(self) -> float:
+        """For how many seconds a version is kept on which no folder of this node stands.
+
+        A week; where homes are shared for half a year, as a student may have stood on it at another node.
+        """
+        return 86_400.0 * (self.keep_days or (180 if self.shared_homes else 7))
 
 
 def hub_address(text: str) -> str:

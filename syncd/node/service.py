@@ -92,7 +92,7 @@ class _Node:
         self._settling = asyncio.Lock()
         self._executor = executor
         self.observed = Observed(store, self.keepers, self._views)
-        self.upkeep = Upkeep(store, self.keepers, _is_ours, self.observed.metrics)
+        self.upkeep = Upkeep(store, self.keepers, _is_ours, self.observed.metrics, config.kept_s)
         self.hub = None
         if config.hub is not None and config.hub_token_file is not None:
             self.hub = HubLink(config.hub, config.hub_token_file, self.pushed, self._look, self._document)

@@ -35,8 +35,11 @@ class Upkeep:
         keepers: Mapping[str, CourseKeeper],
         trusts: Callable[[web.Request], bool],
         metrics: NodeMetrics,
+        kept_s: float,
     ) -> None:
+        """`kept_s`: see `NodeConfig`."""
         self._store, self._keepers, self._trusts, self._metrics = store, keepers, trusts, metrics
+        self._kept_s = kept_s
         self._pins = Pins(store.pins)
         self._begun = time.time()
         self.last: tuple[float, Collected] | None = None
@@ -69,7 +72,7 @@ class Upkeep:
         with self._store.gate.collecting() as begins:
             if not begins:
                 raise TryAgain("A version is just being made ready; collect again in a while.")
-            found = await in_thread(lambda: collect(self._store, set(self._keepers), needed, now))
+            found = await in_thread(lambda: collect(self._store, set(self._keepers), needed, now, self._kept_s))
         self.last = now, found
         self._metrics.collected(found.manifests, found.blobs, found.bytes)
         _log.info("collected %d versions, %d contents, %d bytes", found.manifests, found.blobs, found.bytes)

@@ -90,6 +90,22 @@ async def test_collection_keeps_what_is_ready_or_stood_on_and_removes_the_rest(
         assert Store(config.store).manifest("c", stood).exists()
 
 
+async def test_node_whose_homes_others_have_too_keeps_versions_for_longer(
+    tmp_path: Path, server: GitServer, instructor: Instructor
+) -> None:
+    config = settings(tmp_path, server.url("course"), shared_homes=True)
+    async with node(config) as running:
+        for turn in range(2):
+            commit = await instructor.push({"a": b"%d" % turn})
+            await running.client.hint("c")
+            await running.until(commit)
+        _age(config.store, KEEP_S + 60)
+        assert (await running.client.collect())["manifests"] == 0, "a student may have stood on it at another node"
+        _age(config.store, config.kept_s + 60)
+        assert (await running.client.collect())["manifests"] == 1
+    assert settings(tmp_path, server.url("course"), shared_homes=True, keep_days=30).kept_s == 30 * 86_400
+
+
 async def test_collection_waits_while_a_version_is_made_ready(
     tmp_path: Path, server: GitServer, instructor: Instructor
 ) -> None:
