@@ -45,6 +45,11 @@ class Beneath:
         finally:
             os.close(fd)
 
+    def is_open(self, path: bytes, to_look: bool = False) -> bool:
+        """Whether a folder can be looked into and changed (or just looked into) with the rights that we have."""
+        with self.at(path) as (at, tail):
+            return os.access(tail, os.R_OK | os.X_OK | (0 if to_look else os.W_OK), dir_fd=at)
+
     def target(self, path: bytes) -> bytes:
         """A symbolic link's target."""
         with self.at(path) as (at, tail):

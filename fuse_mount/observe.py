@@ -30,6 +30,8 @@ class Observer:
         self.manifest = manifest
         self.waiting = waiting
         self._hashed: dict[StatKey, BlobId] = {}
+        self.closed: set[bytes] = set()
+        """Folders of the upper that the student closed to himself, and so to us: what is in them is not observed."""
 
     def remember(self, other: "Observer") -> None:
         """Take over what another one hashed."""
@@ -44,7 +46,10 @@ class Observer:
         out: dict[RelPath, Mine] = {}
         uppers: set[RelPath] = set()
         for path in sorted({*self._candidates(uppers), *uppers}):
-            mine = (self._hashed_before(path) if path in uppers else None) or self.mine(path)
+            try:
+                mine = (self._hashed_before(path) if path in uppers else None) or self.mine(path)
+            except PermissionError:
+                continue
             if mine is not None and mine.change.base != mine.change.now:
                 out[path] = mine
         return out
@@ -160,6 +165,10 @@ class Observer:
         while todo:
             folder, index = todo.pop()
             try:
+                if not self.overlay.upper.is_open(folder):
+                    self.closed.add(folder)
+                    if not self.overlay.upper.is_open(folder, to_look=True):
+                        continue
                 names = self.overlay.upper.names(folder)
             except (FileNotFoundError, NotADirectoryError, PermissionError):
                 continue
@@ -197,7 +206,7 @@ def origins(overlay: Overlay, manifest: Manifest) -> dict[RelPath, Origin]:
     out = {
         RelPath(os.fsdecode(path)): origin
         for path, origin in overlay.layer.origins.items()
-        if overlay.upper.real(path) == origin.real and overlay.at(os.fsencode(origin.path)) is None
+        if _is_real(overlay, path, origin.real) and overlay.at(os.fsencode(origin.path)) is None
     }
     for path, lower in overlay.layer.redirects.items():
         here, there = os.fsdecode(path), os.fsdecode(lower)
@@ -207,6 +216,13 @@ def origins(overlay: Overlay, manifest: Manifest) -> dict[RelPath, Origin]:
             if was is not None and isinstance(node, File) and overlay.at(os.fsencode(file)) is None:
                 out.setdefault(now, Origin(file, was, node.real))
     return out
+
+
+def _is_real(overlay: Overlay, path: bytes, real: int) -> bool:
+    try:
+        return overlay.upper.real(path) == real
+    except PermissionError:
+        return False  # in a folder that the student closed
 
 
 def content(overlay: Overlay, path: RelPath) -> bytes:

@@ -71,7 +71,8 @@ class Updating:
         """Do it; `again` if a killed process may have done some of it."""
         overlay = self.overlay
         self.again = again
-        with overlay.lock, overlay.nodes.passing():
+        closed = self.observer.closed if self.observer else ()
+        with overlay.lock, overlay.nodes.passing(), overlay.upper.opened_up(closed):
             overlay.hold_open()
             self.switch = Switch(overlay, self.old, self.to.manifest)
             accepted = [item for item in self.journal.steps if self._holds(item.step) or self._refuse(item.step)]

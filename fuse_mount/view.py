@@ -201,7 +201,10 @@ class OverlayView:
     def _is_busy(self, path: RelPath) -> bool:
         at = os.fsencode(path)
         removed = self._overlay.removed.get(at)
-        node = self._overlay.at(at)
+        try:
+            node = self._overlay.at(at)
+        except PermissionError:
+            return True  # in a folder that the student closed
         if not isinstance(node, File):
             return removed is not None and time.monotonic() - removed < self._quiet_s
         if node.writers:
