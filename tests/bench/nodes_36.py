@@ -268,7 +268,9 @@ def main() -> None:
         print(f"No simulation of several nodes: {why}")
     elif _INSIDE not in os.environ:
         os.environ[_INSIDE] = "yes"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, "-m", "tests.bench.nodes_36", *sys.argv[1:]])
+        # However it ends, no process and no mount is left of it.
+        apart = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
+        os.execvp("unshare", [*apart, sys.executable, "-m", "tests.bench.nodes_36", *sys.argv[1:]])
     else:
         print(json.dumps(simulate(options)), flush=True)
 
