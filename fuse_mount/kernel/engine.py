@@ -70,35 +70,38 @@ class KernelEngine:
 
     def tell(self, stale: Stale) -> None:
         """Tell the kernel what a switch made wrong.  Not under the overlay's lock."""
+        amid = self._operations.listings.under_way(stale.folders)
         if self._can_look_up_again():
-            self.session.inc_epoch()
+            if stale.names:
+                self.session.inc_epoch()
         else:
             for parent, name in stale.names:
                 self.session.inval_entry(parent, name)
-        self._list_anew(stale.folders)
+        self._list_anew(stale.folders, amid)
 
     def tell_unheard(self, stale: Stale, otherwise: Collection[int]) -> None:
         """After a switch of which the kernel was told before, all folders by the numbers of their paths.
 
         `otherwise`: those of the folders that have another number.
         """
-        folders = {*otherwise, *self._operations.listings.under_way(stale.folders)}
-        if folders:
-            self._operations.opening.later.do(partial(self._list_anew, folders))
+        amid = self._operations.listings.under_way(stale.folders)
+        if amid or otherwise:
+            self._operations.opening.later.do(partial(self._list_anew, otherwise, amid))
 
-    def tell_all(self, folders: Iterable[int]) -> None:
+    def tell_all(self, folders: Collection[int]) -> None:
         """Have the kernel look all names up again, and list these folders anew.  Not under the overlay's lock."""
+        amid = self._operations.listings.under_way(folders)
         self.session.inc_epoch()
-        self._list_anew(list(folders))
+        self._list_anew(folders, amid)
 
     def _can_look_up_again(self) -> bool:
         agreement = self.session.agreement
         return agreement is not None and agreement.epochs
 
-    def _list_anew(self, folders: Collection[int]) -> None:
+    def _list_anew(self, folders: Collection[int], amid: Collection[int]) -> None:
+        """`amid`: of which an answer was under way before the kernel was told, though it may have been read since."""
         for folder in folders:
             self.session.inval_inode(folder)
-        amid = self._operations.listings.under_way(folders)
         if amid and self._can_look_up_again():
             device = self.session.fd
             apart(partial(after_listing, device, amid), device)
