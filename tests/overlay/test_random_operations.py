@@ -203,11 +203,14 @@ class Dice:
         return not folder or (at.is_dir() and self.folders.get(at.lstat().st_ino) == folder)
 
     def claim(self, result: dict[str, bytes | None], was: dict[str, bytes], new: dict[str, bytes]) -> None:
-        """The course's are those in which it shows a file, and those that came to it in its own."""
-        shows = {path for path in self.replaced if path in new and result.get(path) == new[path]}
-        for folder in sorted(_folders(shows) | (_folders(new) - _folders(was))):
+        """The course's are those in which it shows a file, and those that came to it where no other of it stands."""
+        shows = _folders(path for path in self.replaced if path in new and result.get(path) == new[path])
+        for folder in sorted(shows | (_folders(new) - _folders(was))):
             at = self.plain / folder
-            if at.is_dir() and (folder in _folders(shows) or self.is_course_s(folder.rpartition("/")[0])):
+            if not at.is_dir():
+                continue
+            known = self.folders.get(at.lstat().st_ino, folder)
+            if folder in shows or (known == folder and self.is_course_s(folder.rpartition("/")[0])):
                 self.folders[at.lstat().st_ino] = folder
 
     def check_observed(self, mine: dict[RelPath, Mine]) -> None:
