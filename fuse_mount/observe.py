@@ -44,6 +44,7 @@ class Observer:
     def observe(self) -> dict[RelPath, Mine]:
         """All that the student changed against the base."""
         out: dict[RelPath, Mine] = {}
+        self.closed.clear()
         uppers: set[RelPath] = set()
         for path in sorted({*self._candidates(uppers), *uppers}):
             try:
