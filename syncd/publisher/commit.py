@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from syncd.core.entry import Change, CommitId, Entry, RelPath
+from syncd.core.entry import Changes, CommitId, Entry
 from syncd.core.errors import NeedsUser
 from syncd.core.safety import Vanishing, vanished
 from syncd.git.trees import item_of
 from syncd.publisher import twins, words
 from syncd.publisher.look import Looked
+from syncd.publisher.renamed import renames
 from syncd.publisher.workspace import Workspace
 
 
@@ -38,9 +39,7 @@ def commit(here: Workspace, looked: Looked, safety: Safety) -> CommitId | None:
         tree = history.edited(before, {path: item_of(change.now) for path, change in edits.items()})
     if tree == before:
         return None
-    gone = _vanished(edits)
-    if not safety.agreed:
-        _check(here, before, tree, gone, safety)
+    gone = _vanished(edits) if safety.agreed else _check(here, before, tree, edits, safety)
     _unhide(here, before, looked)
     made = history.commit([head] if head else [], tree, here.author, words.message(edits))
     history.set_head(here.branch, made)
@@ -54,20 +53,32 @@ def _unhide(here: Workspace, tree: bytes | None, looked: Looked) -> None:
         twins.unhide(here, tree, path)
 
 
-def _vanished(edits: dict[RelPath, Change]) -> int:
+def _vanished(edits: Changes) -> int:
     gone: list[Entry] = [change.base for change in edits.values() if change.base is not None and change.now is None]
     new: list[Entry] = [change.now for change in edits.values() if change.base is None and change.now is not None]
     return vanished(gone, new)
 
 
-def _check(here: Workspace, before: bytes | None, after: bytes | None, gone: int, safety: Safety) -> None:
+def _check(here: Workspace, before: bytes | None, after: bytes | None, edits: Changes, safety: Safety) -> int:
+    """How many files vanished.  Held if that is too much."""
+    gone = _vanished(edits)
     if after is not None and not safety.vanishing.worth_counting(safety.now, gone):
-        return
+        return gone
     total = sum(1 for _ in here.history.files(before))
-    left = sum(1 for _ in here.history.files(after))
-    if safety.vanishing.too_much(safety.now, total, left, gone):
-        what = "All files" if left == 0 else f"{gone:,} of {total:,} files"
+    kept = [entry.blob for _, entry in here.history.files(after)]
+    if not safety.vanishing.too_much(safety.now, total, len(kept), gone):
+        return gone
+    # Before a person is asked: what lies elsewhere since an earlier save, or was renamed and edited, did not vanish.
+    elsewhere, renamed = set(kept), set(renames(here.history, edits, lambda old: True).values())
+    gone = sum(
+        1
+        for path, change in edits.items()
+        if change.now is None and change.base and change.base.blob not in elsewhere and path not in renamed
+    )
+    if safety.vanishing.too_much(safety.now, total, len(kept), gone):
+        what = "All files" if not kept else f"{gone:,} of {total:,} files"
         raise Held(
             f"{what} vanished from {here.folder} at once, so nothing is published: "
             "bring them back, or resume this folder if you meant it."
         )
+    return gone

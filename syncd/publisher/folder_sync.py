@@ -372,11 +372,11 @@ class FolderSync:
         self._now.started = True
 
     async def _whole_deletion(self, due: Due) -> Due:
-        """With a deletion all else that is gone, though it would settle later: I7 judges it as a whole."""
+        """With a deletion all else that is gone or moved, whichever would settle later: I7 judges it as a whole."""
         later = self._settle.unsettled
-        if not later or not due.paths or not await self._disk.do(self._local.gone, due.paths):
+        if not later or not due.paths or not await self._disk.do(self._local.gone, due.paths | later):
             return due
-        return self._settle.taken_with(due, await self._disk.do(self._local.gone, later), time.monotonic())
+        return self._settle.taken_with(due, await self._disk.do(self._local.moved, later), time.monotonic())
 
     def _note(self, due: Due, found: TakenUp) -> None:
         looked, now = found.looked, time.monotonic()

@@ -110,10 +110,15 @@ class Local:
                 self._looked_at = here.root.identity
             return taken
 
-    def gone(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
-        """Those of which nothing is in the folder."""
+    def gone(self, paths: Collection[RelPath]) -> bool:
+        """Whether of one of them nothing is in the folder."""
         with self.here as here:
-            return frozenset(path for path in paths if not here.is_there(path))
+            return _some_gone(here, paths)
+
+    def moved(self, paths: Collection[RelPath]) -> frozenset[RelPath]:
+        """Those that a deletion or a rename may have left: of which nothing is there, or all is written long since."""
+        with self.here as here:
+            return _moved(here, paths)
 
     def take_in(
         self,
@@ -164,11 +169,8 @@ class Local:
 
     def _take_up_renames(self, unsettled: Collection[RelPath]) -> None:
         """Before somebody's edit of the old name comes in; what is just being written is left to settle."""
-        here = self.here
-        gone = {path for path in unsettled if not here.is_there(path)}
-        if gone:
-            still = {path for path in unsettled if path not in gone and not _was_just_written(here, path)}
-            self.commit(look_at(here, gone | still))
+        if _some_gone(self.here, unsettled):
+            self.commit(look_at(self.here, _moved(self.here, unsettled)))
 
     def commit(self, looked: Looked, agreed: bool = False) -> CommitId | None:
         """See `commit`.  What a merge put here before it was cut short is left to the merge, which is made again."""
@@ -185,6 +187,14 @@ def _merged(here: Workspace, theirs: CommitId, base: CommitId | None, said: str 
     from syncd.publisher.merge import merge
 
     return merge(here, theirs, base, datetime.now(), said)
+
+
+def _some_gone(here: Workspace, paths: Collection[RelPath]) -> bool:
+    return not all(map(here.is_there, paths))
+
+
+def _moved(here: Workspace, paths: Collection[RelPath]) -> frozenset[RelPath]:
+    return frozenset(path for path in paths if not here.is_there(path) or not _was_just_written(here, path))
 
 
 def _was_just_written(here: Workspace, path: RelPath) -> bool:

@@ -24,7 +24,7 @@ def decide(
     """
     my_moves, their_moves = (
         {new: old for new, old in moves.items() if is_staff(new) or not is_staff(old)}
-        for moves in (_moves(history, mine, yours), _moves(history, yours, mine))
+        for moves in (renames(history, mine, yours.__contains__), renames(history, yours, mine.__contains__))
     )
     planned = plan(mine, yours, Side.INSTRUCTOR, my_moves, their_moves)
     touched = {path for each in planned for path in (each.path, each.mine_at, *each.moved)}
@@ -48,12 +48,10 @@ def decide(
     )
 
 
-def _moves(history: History, changes: Changes, others: Changes) -> Moves:
-    """One side's renames: by content, and by likeness where the other side changed the file as well."""
+def renames(history: History, changes: Changes, wanted: Callable[[RelPath], bool]) -> Moves:
+    """One side's renames: by content, and by likeness where `wanted` says so of the old name."""
 
     def read(entry: Entry | None) -> bytes | None:
         return history.read(entry.blob) if entry and history.size(entry.blob) <= LARGEST_READ else None
 
-    return find_moves(
-        changes, lambda path: read(changes[path].base), lambda path: read(changes[path].now), lambda old: old in others
-    )
+    return find_moves(changes, lambda path: read(changes[path].base), lambda path: read(changes[path].now), wanted)

@@ -97,6 +97,32 @@ async def test_i7_moving_everything_is_no_loss(state: Path, folder: Path, course
         assert len(course.files()) == 12 and (await publisher.up_to_date())["state"] == "up_to_date"
 
 
+async def test_i7_moving_everything_again_and_again_is_no_loss(state: Path, folder: Path, course: Course) -> None:
+    """Names that were taken a moment ago settle later than new ones: both belong to one rename."""
+    fill(folder, TWELVE)
+    for each in (folder / "lab").iterdir():
+        os.utime(each, (1e9, 1e9))
+    await add(state, folder, course.url)
+    async with Publisher(state) as publisher:
+        await publisher.up_to_date()
+        for before, after in [("lab", "labs"), ("labs", "lab"), ("lab", "exercises")]:
+            (folder / before).rename(folder / after)
+            await until(lambda: course.files() == everything(folder))
+        for subject in course.messages()[:3]:
+            assert subject == "Rename 12 files"
+
+
+async def test_i7_moving_and_editing_everything_is_no_loss(state: Path, folder: Path, course: Course) -> None:
+    fill(folder, {name: f"{content}\n" * 9 for name, content in TWELVE.items()})
+    await add(state, folder, course.url)
+    for each in (folder / "lab").iterdir():
+        each.write_text(each.read_text() + "one more line\n")
+    (folder / "lab").rename(folder / "labs")
+    async with Publisher(state) as publisher:
+        await until(lambda: course.files() == everything(folder))
+        await publisher.up_to_date()
+
+
 @pytest.mark.root
 async def test_i7_an_unmounted_folder_deletes_nothing_and_comes_back(state: Path, folder: Path, course: Course) -> None:
     await asyncio.to_thread(subprocess.check_call, ["mount", "-t", "tmpfs", "none", folder])
