@@ -145,7 +145,7 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
         history.set_agreed(here.branch, head)
     count = sum(1 for _ in history.files(history.tree_id(here.head)))
     _publish(here, local, there, told)
-    local.remember()
+    left = local.remember()
     what = f"{here.folder} is synced with {there.address}, branch {here.branch}: {files(count)}"
     if head is None:
         what += " published." if count else "; what you put there is published."
@@ -153,9 +153,8 @@ def _begin(here: Workspace, there: Remote, head: CommitId | None, merge: bool, t
         what += ", those of both sides."
     else:
         what += "."
-    return " ".join(
-        [what, *_some([why.sentence for why in looked.left_out.values()]), *_some(looked.warnings.values()), *notes[:3]]
-    )
+    held = [why.sentence for why in left.left_out.values()]
+    return " ".join([what, *_some(held), *_some(looked.warnings.values()), *notes[:3]])
 
 
 def _some(sentences: Collection[str]) -> list[str]:

@@ -90,10 +90,10 @@ class Local:
         """Events were lost: what `recover` saw may not be true any more."""
         self._untouched = None
 
-    def remember(self) -> None:
+    def remember(self) -> Looked:
         """Look at everything once more after a large commit, so that the next look finds it untouched."""
         with self.here as here:
-            look_everywhere(here)
+            return look_everywhere(here)
 
     def take_up(self, due: Due, *, agreed: bool = False) -> TakenUp:
         """Look at what is due and commit it.  Held if too much vanished, unless the person has `agreed`."""

@@ -50,6 +50,18 @@ async def test_an_empty_folder_gets_the_course(state: Path, tmp_path: Path, cour
     assert course.messages() == ["Start"]
 
 
+async def test_nothing_is_said_to_be_held_back_that_the_remote_has(
+    state: Path, folder: Path, course: Course, tmp_path: Path
+) -> None:
+    key = "token = 'ghp" + "_0123456789abcdefghijABCDEFGHIJ012345'\n"
+    await asyncio.to_thread(publish, course, tmp_path / "start", {"key.py": key, "other.py": "x\n"})
+    fill(folder, {"key.py": key, "other.py": key})
+    sentence = await add(state, folder, course.url, merge=True)
+    assert "“key.py”" not in sentence and "holds a key or token" in sentence
+    [copy] = folder.glob("other (my copy *).py")
+    assert copy.name in sentence
+
+
 async def test_an_empty_remote_gets_the_folder(state: Path, folder: Path, course: Course) -> None:
     fill(folder, {"a": "1", ".DS_Store": "litter", "broken.ipynb": "{"})
     sentence = await add(state, folder, course.url)
