@@ -54,6 +54,8 @@ class Overlay:
         """Files that somebody has open."""
         self.writing: set[File] = set()
         """Files that somebody has open for writing."""
+        self.writes_end_with_us = False
+        """Whether no upper file is handed to the kernel (passthrough), which would go on writing there without us."""
         self.catch_up: Callable[[], None] = lambda: None
         """Called by the engine before each request, under the lock: the lower may be another one afterwards."""
         self.before_copy_up: Callable[[File], None] = lambda node: None

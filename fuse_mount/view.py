@@ -79,7 +79,8 @@ def open_view(
     """Open an overlay, finishing an update that was interrupted; mounted as soon as there is a base.
 
     NeedsUser if the folder can't be used, Stop if another process has this state.  `leased`: none can have it while
-    this one lives, so it takes no lock; and no child of it, which the lease does not cover, stands in when it dies.
+    this one lives, so it takes no lock; and when it dies nothing is written any more: no child of it, which the lease
+    does not cover, stands in, and the kernel has no file of the student's to write to by itself.
     """
     return OverlayView(root, state, snapshots, quiet_s, engine or os.environ.get(ENGINE, "kernel"), leased=leased)
 
@@ -126,6 +127,7 @@ class OverlayView:
         self._log = RecordLog(state / "layer.log", self._upper.real)
         self._journal = JournalFile(state)
         self._overlay = Overlay(EmptyLower(), self._upper, self._log, Caller(os.geteuid(), os.getegid()))
+        self._overlay.writes_end_with_us = leased  # or an open file would be written though others have the lease
         self._observer: Observer | None = None
         self._closed = False
         self._catch_up: CatchUp | None = None

@@ -148,6 +148,8 @@ class Opening:
             return CACHED
         if node.low is not None:
             return PASSTHROUGH if node.low.size >= LARGE and not writing else CACHED
+        if self.overlay.writes_end_with_us:
+            return CACHED
         found = os.fstat(content.descriptor(self.overlay, node)) if not node.backing else None
         # With a set-id bit each write must pass the mount, which drops it.
         special = found is not None and found.st_mode & (stat.S_ISUID | stat.S_ISGID)

@@ -6,6 +6,7 @@ Both are this machine, in mount namespaces with boot ids of their own: the homes
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -108,13 +109,14 @@ async def test_holder_that_was_stopped_writes_nothing_after_the_other_node_has_t
             os.kill(pid, signal.SIGSTOP)
         try:
             until(lambda: state(b) == "ready")
-            there = b.node.read(ADA, "ds8/long.txt")
+            there = b.node.read(ADA, "ds8/long.txt"), b.node.read(ADA, "ds8/open.txt")
         finally:
             os.kill(parent, signal.SIGCONT)  # the agent is dead by then
         until(lambda: state(a) == "elsewhere")
         until(lambda: a.node.mounts() == [])
-        assert b.node.read(ADA, "ds8/long.txt") == there
-        written = int(there.splitlines()[-1])
+        time.sleep(0.3)  # the writers there go on trying
+        assert (b.node.read(ADA, "ds8/long.txt"), b.node.read(ADA, "ds8/open.txt")) == there
+        written = int(there[0].splitlines()[-1])
         told = int((a.node.home(ADA) / "told").read_text())
         assert told in (written, written - 1), "what the writer was told is written, is"
 
@@ -122,10 +124,21 @@ async def test_holder_that_was_stopped_writes_nothing_after_the_other_node_has_t
 
 
 _WRITER = """
-import os
+import os, time
+os.chdir(%r)
 if os.fork() == 0:
     os.setsid()
-    os.chdir(%r)
+    for fd in (0, 1, 2):
+        os.close(fd)
+    kept = os.open("ds8/open.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    while True:
+        try:
+            os.write(kept, b"more\\n")
+        except OSError:
+            pass
+        time.sleep(0.01)
+if os.fork() == 0:
+    os.setsid()
     for fd in (0, 1, 2):
         os.close(fd)
     for number in range(1_000_000):
