@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ class RecordLog:
         self._read(real)
         self._fd = self._compact()
         self._dirty = False
+        self._flushing = threading.Lock()
         self._owed: bool | None = None
 
     def append(self, changes: Sequence[Change]) -> None:
@@ -51,13 +53,19 @@ class RecordLog:
             self._pay()
 
     def sync(self) -> None:
-        """Make all records durable."""
-        if self._dirty:
-            os.fdatasync(self._fd)
-            if self._new:
-                sync_folder(self.path.parent)
-                self._new = False
-            self._dirty = False
+        """Make all records durable that are there now.  Any thread."""
+        with self._flushing:
+            if not self._dirty:
+                return
+            self._dirty = False  # what is appended from here on is for the next time
+            try:
+                os.fdatasync(self._fd)
+                if self._new:
+                    sync_folder(self.path.parent)
+                    self._new = False
+            except OSError:
+                self._dirty = True
+                raise
 
     def close(self) -> None:
         """Make it durable and let go."""

@@ -6,6 +6,7 @@ the base), `staging/`, `update.json` while an update is under way, and `lock`.
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -130,6 +131,7 @@ class OverlayView:
         self._overlay.writes_end_with_us = leased  # or an open file would be written though others have the lease
         self._observer: Observer | None = None
         self._closed = False
+        self._flushing: threading.Thread | None = None
         self._catch_up: CatchUp | None = None
         self._untold = Stale()
         try:
@@ -241,6 +243,9 @@ class OverlayView:
                 self._written[item.step.path] = (found.st_ino, found.st_ctime_ns)
         if self._engine is None:
             self._mount()
+            # What the student makes from here on is told from the course's own by the base; nobody waits for that.
+            self._flushing = threading.Thread(target=self._flush, name="view-flush", daemon=True)
+            self._flushing.start()
         return outcome.refused
 
     def follow(self, newest: Newest | None, asked: Callable[[], None]) -> None:
@@ -305,6 +310,8 @@ class OverlayView:
             self._engine = None
             with contextlib.suppress(OSError):
                 self.root.rmdir()
+        if self._flushing is not None:
+            self._flushing.join()
         with self._overlay.lock:
             self._log.close()
         self._upper.close()
@@ -336,7 +343,7 @@ class OverlayView:
         for folder in outcome.changed:
             with contextlib.suppress(FileNotFoundError):
                 self._upper.sync_at(folder)
-        if not journal.is_plain or self._engine is None:
+        if not journal.is_plain:
             # Else a power loss may take us back to the old base, from where the same update is made again;
             # a class that waits for its disk, one by one, would be the price.
             self._log.sync()
@@ -375,6 +382,10 @@ class OverlayView:
                 f"The folder {self.root} can't be mounted ({error.strerror}); see that FUSE is allowed here, "
                 "or use plain folders."
             ) from error
+
+    def _flush(self) -> None:
+        with contextlib.suppress(OSError):  # the next one who has something flushed is told
+            self._log.sync()
 
     def _doors(self) -> list[int]:
         lower = self._overlay.lower
