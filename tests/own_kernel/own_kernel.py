@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-_PATIENCE_S = 220
+_PATIENCE_S = 400
 _LOAD = """
 import ctypes, os
 for module in ("fs/fuse/fuse", "fs/quota/quota_tree", "fs/quota/quota_v2"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from own_kernel import missing, run
 
-pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.root, pytest.mark.fuse, pytest.mark.slow, pytest.mark.timeout(420)]
 HERE = Path(__file__).parent
 
 
