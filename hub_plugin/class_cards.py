@@ -101,6 +101,7 @@ def _course_status(course: reports.Course) -> Status:
 
 
 def _row(name: str, view: reports.View, newest: str, places: Places, at: float | None) -> ViewRow:
+    silent = (at or 0) - (view.updated_at or at or 0) > _SILENT_S
     return ViewRow(
         key=name,
         user=view.user or words.UNNAMED,
@@ -113,7 +114,8 @@ def _row(name: str, view: reports.View, newest: str, places: Places, at: float |
         updated_at=view.updated_at,
         paused=view.state == "paused",
         conflicts=view.beside > 0,
-        offline=view.state == "offline" or (at or 0) - (view.updated_at or at or 0) > _SILENT_S,
+        offline=view.state == "offline" or silent,
+        silent=silent,
     )
 
 

@@ -45,10 +45,10 @@ def my_layout(
         "headline": Piece("headline.html", ""),
         "notices": Piece("hub_notice.html", words.STUDENTS_NODE_AWAY if node_away else ""),
     }
-    missing = Status(words.NOT_RUNNING, Tone.QUIET, words.NOT_RUNNING_MORE)
+    odd = None
     if starting is not None:
-        missing = Status(words.NOT_KEPT, Tone.WAIT, words.not_kept_because(starting) if starting else words.IS_STARTED)
-    mine = [_mine(shown, account, course, course.name in taught, seen.get(course.name), missing) for course in courses]
+        odd = Status(words.NOT_KEPT, Tone.WAIT, words.not_kept_because(starting) if starting else words.IS_STARTED)
+    mine = [_mine(shown, account, course, course.name in taught, seen.get(course.name), odd) for course in courses]
     pieces["headline"] = Piece("headline.html", _headline(mine))
     names: list[str] = []
     for course in mine:
@@ -82,6 +82,11 @@ def rows_of(shown: Overview, course: Course) -> tuple[ViewRow, ...]:
     return next((rows for card, rows in shown.courses if card.key == wanted), ())
 
 
+def is_kept(shown: Overview, course: Course, account: str) -> bool:
+    """Whether an agent keeps somebody's folder: one that was not heard of for long has ended, whatever it said last."""
+    return any(row.user == account and not row.silent for row in rows_of(shown, course))
+
+
 def card_of(shown: Overview, course: Course) -> CourseCard | None:
     """A course as the node has it."""
     wanted = key("course", course.name)
@@ -89,15 +94,18 @@ def card_of(shown: Overview, course: Course) -> CourseCard | None:
 
 
 def _mine(
-    shown: Overview, account: str, course: Course, teaches: bool, seen: float | None, missing: Status
+    shown: Overview, account: str, course: Course, teaches: bool, seen: float | None, odd: Status | None
 ) -> MyCourse:
     row = next((row for row in rows_of(shown, course) if row.user == account), None)
     card = card_of(shown, course)
+    status = row.status if row else Status(words.NOT_RUNNING, Tone.QUIET, words.NOT_RUNNING_MORE)
+    if odd is not None and not is_kept(shown, course, account):
+        status = odd
     return MyCourse(
         name=course.name,
         title=course.title,
         folder=course.folder,
-        status=row.status if row else missing,
+        status=status,
         version=row.version if row else "",
         waiting=row.waiting if row else Names(),
         notes=row.notes if row else Names(),

@@ -6,7 +6,7 @@ from hub_plugin.answers import draw
 from hub_plugin.context import Context, context_key, visitor_key
 from hub_plugin.courses import Role, Visitor, followed_by, my_courses, role_in
 from hub_plugin.live import Layout
-from hub_plugin.mine import my_layout, rows_of
+from hub_plugin.mine import is_kept, my_layout
 from hub_plugin.shelf import Place
 from hub_plugin.shown import Overview
 from hub_plugin.streams import stream
@@ -23,7 +23,7 @@ async def _page(request: web.Request) -> web.Response:
     await context.watcher.refresh()
     context.starting.note(visitor)
     mine, account = followed_by(visitor, context.courses.now()), context.account(visitor.name)
-    kept = [any(row.user == account for row in rows_of(context.watcher.shown, course)) for course in mine]
+    kept = [is_kept(context.watcher.shown, course, account) for course in mine]
     if not all(kept):
         context.starting.begin(visitor.name, mine)
     return draw(request, "mine.html", board=(await _visited(context, visitor)).board, events="api/v1/events")

@@ -118,6 +118,8 @@ class ViewRow:
     paused: bool = False
     conflicts: bool = False
     offline: bool = False
+    silent: bool = False
+    """Whether its agent was not heard of for so long that it must have ended; `offline` is that as well."""
 
 
 @dataclass(frozen=True, slots=True)

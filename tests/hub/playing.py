@@ -27,6 +27,7 @@ PREFIX = "/services/synced-folders/"
 ACCESS = "access:services!service=synced-folders"
 TOKENS: dict[str, dict[str, Any]] = {
     "ada-token": {"kind": "user", "name": "ada", "groups": ["course-ds8"], "scopes": [ACCESS]},
+    "ben-token": {"kind": "user", "name": "ben", "groups": ["course-ds8"], "scopes": [ACCESS]},
     "kim-token": {"kind": "user", "name": "kim", "groups": ["course-ds8-staff"], "scopes": [ACCESS]},
     "eve-token": {"kind": "user", "name": "eve", "groups": [], "scopes": [ACCESS]},
     "mallory-token": {"kind": "user", "name": "mallory", "groups": ["course-ds8"], "scopes": []},

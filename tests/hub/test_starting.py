@@ -95,3 +95,13 @@ async def test_an_open_page_says_why_a_server_runs_without_its_folders(
         while "Up to date" not in (page := await (await service.client.get(PREFIX, headers=ADA)).text()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)  # the sources are looked at twice a second
     assert "tell whoever" not in page and agents.asked == 1
+    # An agent that was not heard of for minutes has ended, though it said last that all was well.
+    monkeypatch.setattr("hub_plugin.class_cards._SILENT_S", 0.0)
+    context.starting._rate._left.clear()
+    agents.problems.append(None)
+    async with asyncio.timeout(10):
+        while agents.asked == 1:
+            assert await service.post("views", "ben-token", said) == 200  # something that is shown anew
+            page = await (await service.client.get(PREFIX, headers=ADA)).text()
+            await asyncio.sleep(0.1)
+    assert "without this folder" in page and agents.asked == 2
