@@ -5,7 +5,7 @@ Rules that bind this file:
 - A path that had an event is named as due once, sooner or later, whatever else happens.
 - Paths settle together: one burst makes one batch.  Nobody waits longer than `longest_s` for others,
   and a path that is saved all the time is taken after `longest_s` as well.
-- A deletion is taken together with all else that is gone, whenever that would settle (`taken_with`, I7).
+- A deletion is taken together with all else that is gone or moved, whenever that would settle (`taken_with`, I7).
 - A path that is saved again and again (an editor's autosave every second) is taken less and less often, but every
   `slowest_s` at least; other paths do not wait for it.
 - Many paths at once wait a little longer for more of them.
