@@ -9,6 +9,7 @@ Rules that bind this file:
 - Files against folders can only clash between two changes, because the base had no clash.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -136,7 +137,7 @@ def take_after(theirs: Changes, folders: Moves) -> tuple[Decision, ...]:
 
 def _led(changes: Changes, folders: Moves) -> Iterator[tuple[RelPath, RelPath, Entry]]:
     """What was created in a folder that is elsewhere for the other side: its path, where that is, and what it is."""
-    for path, change in sorted(changes.items()):
+    for path, change in sorted(changes.items()) if folders else ():
         home = next((folder for folder in reversed(parents(path)) if folder in folders), None)
         if home is not None and change.base is None and change.now is not None:
             yield path, RelPath(folders[home] + path[len(home) :]), change.now
@@ -155,8 +156,7 @@ def _renamed(
     their_name = {old: new for new, old in their_moves.items()}
     out: list[Decision] = []
     done: set[RelPath] = set()
-    i_have = {path for path, change in mine.items() if change.now is not None}
-    they_have = {path for path, change in theirs.items() if change.now is not None}
+    i_have, they_have = _Names(mine), _Names(theirs)
     for old in sorted(my_name.keys() | their_name.keys()):
         m, n = my_name.get(old, old), their_name.get(old, old)
         my, their = mine.get(m), theirs.get(n)
@@ -165,7 +165,7 @@ def _renamed(
         base = (theirs.get(old) or mine.get(old) or their).base
         if base is None:
             continue
-        if _meets(m, they_have - {old, n}) or (m == old and (_meets(n, i_have - {old}) or inside(old, n))):
+        if they_have.meet(m, {old, n}) or (m == old and (i_have.meet(n, {old}) or inside(old, n))):
             continue
         if m == old:
             case, path, settled = by_them, n, {old, n}
@@ -178,8 +178,17 @@ def _renamed(
     return out, done
 
 
-def _meets(name: RelPath, others: set[RelPath]) -> bool:
-    return any(other == name or inside(other, name) or inside(name, other) for other in others)
+class _Names:
+    """The paths that one side made or changed, and the folders that they lie in."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._paths = {path for path, change in changes.items() if change.now is not None}
+        self._folders = Counter(folder for path in self._paths for folder in parents(path))
+
+    def meet(self, name: RelPath, but: set[RelPath]) -> bool:
+        """Whether one of them, `but` these, is `name`, lies below it, or is a file where it needs a folder."""
+        below = self._folders[name] - sum(inside(path, name) for path in but & self._paths)
+        return below > 0 or any(path in self._paths and path not in but for path in (name, *parents(name)))
 
 
 def _kind(change: Change) -> str:
