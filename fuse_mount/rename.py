@@ -203,6 +203,8 @@ def _folder_changes(overlay: Overlay, node: Folder, to: Folder, new: bytes) -> l
     changes: list[Change] = []
     if layer.below(new_path):
         changes.append(("clear", goal))
+    if new_path in layer.redirects:
+        changes.append(("show", goal))  # of the empty folder that it replaces
     if layer.below(old_path) or old_path in layer.hidden or old_path in layer.redirects:
         changes += [("show", goal), ("move", old, goal), ("show", goal)]
     changes += _bottom(overlay, to, new, _redirect_of(overlay, node) if lower is not None else None)

@@ -29,6 +29,16 @@ def test_a_folder_that_holds_a_moved_one_is_not_empty(view: BareView, hands: Han
     assert hands.tree() == {"a": b"1", "new": None, "new/lab": None, "new/lab/x": b"1"}
 
 
+def test_a_folder_that_replaces_an_emptied_moved_one_stays_empty(view: BareView, hands: Hands, store: Store) -> None:
+    view.apply(Update(store.commit({"lab/x": b"1", "a": b"1"}), []))
+    hands.mkdir("new")
+    hands.rename("lab", "new/lab")
+    hands.remove("new/lab/x")
+    hands.mkdir("empty")
+    hands.rename("empty", "new/lab")
+    assert hands.tree() == {"a": b"1", "new": None, "new/lab": None}
+
+
 def test_all_folders_left_empty_by_the_course_go(view: BareView, hands: Hands, store: Store) -> None:
     files = {f"lab/{name}": b"1" for name in ("x", "a/x", "b/x", "b/c/x")}
     view.apply(Update(store.commit({**files, "a": b"1"}), []))
