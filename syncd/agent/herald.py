@@ -112,6 +112,11 @@ class Herald:
             self._connect(course, self._courses[course])
         return self._courses[course].page
 
+    def greet(self, agent: Agent) -> None:
+        """Its mounts have changed: a version that was posted before we heard of them may have passed them by."""
+        for device in agent.devices():
+            _write(device, self._notices(None))
+
     def done(self, agent: Agent) -> None:
         """An agent that was woken has come as far as it can."""
         self._woken.pop(id(agent), None)

@@ -220,6 +220,7 @@ class Parent:
             self._herald.done(agent)
         elif agent.kept.heard(agent.talk, words, list(fds)):
             self._remember(agent)
+            self._herald.greet(agent)
 
     def _deaf(self, agent: Running) -> None:
         if agent.talk is not None:
