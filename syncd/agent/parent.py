@@ -7,7 +7,6 @@ form.  Agents live on when their parent ends; the next one finds them again (`re
 """
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -16,24 +15,23 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from syncd.agent.alone import elsewhere_sentence
+from syncd.agent.asked import Answer, Asked, Wait
 from syncd.agent.become import Student, student
 from syncd.agent.cgroup import Groups
 from syncd.agent.herald import Agent, Herald
 from syncd.agent.news import MOST_COURSES, Answers
 from syncd.agent.records import Record, Records, began, opened
-from syncd.agent.running import LONGEST_AGAIN_S, LONGEST_HANG_S, Running, begin, pause_after
+from syncd.agent.running import LONGEST_HANG_S, Running, begin, pause_after
 from syncd.agent.zygote import Zygote
 from syncd.core.errors import NeedsUser
 from syncd.log_fields import about
 from syncd.sd_notify import Telling, tell_ready, tell_stopping
 
 _log = logging.getLogger(__name__)
-_LONGEST = 4096
 _NAME = re.compile(r"[^ A-Za-z0-9._-]")
 """What is in no name of a node: an agent, which says it, is not trusted."""
 _LONGEST_ASKED_S = 1.0
@@ -41,19 +39,9 @@ _LONGEST_ASKED_S = 1.0
 _LONGEST_END_S = 10.0
 """After that long an agent that was told to end is killed."""
 _LOOK_S = 5.0
-_LONGEST_WAIT_S = 30.0
 
 Courses = Callable[[Student], Mapping[str, Path]]
 """The courses of which somebody is a member, and where their content lies: by root's own settings."""
-
-
-@dataclass(slots=True)
-class _Asker:
-    """Somebody who waits for folders to show."""
-
-    peer: socket.socket
-    uid: int
-    until: float
 
 
 class Parent:
@@ -70,11 +58,11 @@ class Parent:
         herald: Callable[[selectors.BaseSelector, Callable[[], Iterable[Agent]]], Herald],
     ) -> None:
         """`listener`: SOCK_SEQPACKET.  An agent whose student has had no process for `idle_s` is ended."""
-        self._listener, self._records, self._groups = listener, records, groups
+        self._records, self._groups = records, groups
         self._courses, self._zygote, self._idle_s = courses, zygote, idle_s
         self._agents: dict[int, Running] = {}
-        self._askers: list[_Asker] = []
         self._waiting = selectors.DefaultSelector()
+        self._asked = Asked(listener, self._waiting, self._answer)
         self._herald = herald(self._waiting, self._agents.values)
         self._looked = time.monotonic()
         self._telling = Telling()
@@ -87,8 +75,7 @@ class Parent:
 
     def run(self, end: int) -> None:
         """Until there is something to read from `end`; the agents go on."""
-        self._listener.setblocking(False)
-        self._waiting.register(self._listener, selectors.EVENT_READ, self._welcome)
+        self._asked.begin()
         self._waiting.register(end, selectors.EVENT_READ, None)
         tell_ready("looks for the agents that run already")  # who asks meanwhile waits in the listener's queue
         self._adopt()
@@ -103,37 +90,18 @@ class Parent:
 
     # What is asked
 
-    def _welcome(self) -> None:
-        with contextlib.suppress(OSError):
-            peer, _ = self._listener.accept()
-            peer.setblocking(False)
-            self._waiting.register(peer, selectors.EVENT_READ, lambda: self._hear(peer))
-
-    def _hear(self, peer: socket.socket) -> None:
-        self._waiting.unregister(peer)
-        try:
-            said = json.loads(peer.recv(_LONGEST) or b"{}")
-            self._answer(peer, said["do"], said)
-        except NeedsUser as problem:
-            _tell(peer, {"error": str(problem)})
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            _log.debug("not a question: %s", problem)
-            _tell(peer, {"error": "That is not a question that the agents' parent knows."})
-
-    def _answer(self, peer: socket.socket, what: str, said: Mapping[str, Any]) -> None:
+    def _answer(self, what: str, said: Mapping[str, Any]) -> Answer | Wait:
         if what == "list":
-            _tell(peer, {"agents": [self._facts(agent) for agent in self._agents.values()]})
-            return
+            return {"agents": [self._facts(agent) for agent in self._agents.values()]}
         who = student(str(said["user"]))
         if what == "end":
             self._end(who.uid)
-            _tell(peer, {"user": who.name, "ended": True})
-            return
+            return {"user": who.name, "ended": True}
         if what != "ensure":
             raise ValueError(what)
+        wait_s = float(said.get("wait_s", 0.0))
         self._ensure(who)
-        wait_s = min(float(said.get("wait_s", 0.0)), _LONGEST_WAIT_S)
-        self._askers.append(_Asker(peer, who.uid, time.monotonic() + wait_s))
+        return Wait(who.uid, wait_s)
 
     def _ensure(self, who: Student) -> None:
         agent, courses = self._agents.get(who.uid), self._courses(who)
@@ -179,7 +147,7 @@ class Parent:
             finally:
                 agent.answers.close()
         except OSError as problem:
-            agent.pause_s = min(agent.pause_s * 2, LONGEST_AGAIN_S)
+            agent.pause_s = pause_after(0.0, agent.pause_s)
             agent.again_at = time.monotonic() + agent.pause_s
             about(_log, user=agent.who.name).warning(
                 "the agent of %s can't be started just now (%s); it is tried again", agent.who.name, problem.strerror
@@ -248,8 +216,7 @@ class Parent:
                 self._agents.pop(agent.who.uid, None)
             return
         agent.pause_s = pause_after(lived_s, agent.pause_s)
-        is_asked_for = any(asker.uid == agent.who.uid for asker in self._askers)
-        pause_s = min(agent.pause_s, _LONGEST_ASKED_S) if is_asked_for else agent.pause_s
+        pause_s = min(agent.pause_s, _LONGEST_ASKED_S) if self._asked.is_awaited(agent.uid) else agent.pause_s
         agent.again_at = time.monotonic() + pause_s
         if pause_s > LONGEST_HANG_S:
             agent.kept.close()
@@ -278,7 +245,7 @@ class Parent:
             except NeedsUser:
                 self._records.drop(uid)
                 continue
-            agent = self._agents[uid] = Running(who, tuple(courses), adopted=True, used=time.monotonic())
+            agent = self._agents[uid] = Running(who, tuple(courses), used=time.monotonic())
             pidfd = opened(record)
             if pidfd is None:
                 agent.again_at = time.monotonic()
@@ -293,8 +260,7 @@ class Parent:
         now = time.monotonic()
         due = [agent.again_at for agent in self._agents.values() if agent.again_at is not None and not agent.pid]
         due += [agent.ends_by for agent in self._agents.values() if agent.ending]
-        due += [asker.until for asker in self._askers]
-        due += [self._looked + _LOOK_S, self._herald.due_s()]
+        due += [self._looked + _LOOK_S, self._herald.due_s(), self._asked.due_s()]
         return max(0.0, min(due) - now)
 
     def _do_what_is_due(self) -> None:
@@ -310,17 +276,20 @@ class Parent:
             elif agent.ending and agent.ends_by <= now:
                 agent.ends_by = float("inf")
                 _signal(agent, signal.SIGKILL)
-        for asker in list(self._askers):
-            found = self._agents.get(asker.uid)
-            is_there = found is not None and not found.ending and found.shown.issuperset(found.courses)
-            if found is None or asker.until <= now or is_there or found.elsewhere:
-                self._askers.remove(asker)
-                _tell(asker.peer, self._facts(found) if found else {"error": "The agent ended at once; see its log."})
+        self._asked.tell(self._is_settled, self._told)
         self._herald.do_what_is_due()
         if now - self._looked >= _LOOK_S:
             self._looked = now
             self._end_idle(now)
             self._telling.go_on(self.words())
+
+    def _is_settled(self, uid: int) -> bool:
+        found = self._agents.get(uid)
+        return found is None or bool(found.elsewhere) or (not found.ending and found.shown.issuperset(found.courses))
+
+    def _told(self, uid: int) -> Answer:
+        found = self._agents.get(uid)
+        return self._facts(found) if found else {"error": "The agent ended at once; see its log."}
 
     def _end_idle(self, now: float) -> None:
         """A student without any process can have nothing open in a folder that only they can enter."""
@@ -354,8 +323,3 @@ def _is_mounted(who: Student, course: str) -> bool:
     wanted = os.fsencode(who.home / course)
     with open("/proc/self/mountinfo", "rb") as table:
         return any(b" %s " % wanted in line and b"user_id=%d," % who.uid in line for line in table)
-
-
-def _tell(peer: socket.socket, said: Mapping[str, Any]) -> None:
-    with contextlib.suppress(OSError), peer:
-        peer.send(json.dumps(said).encode())

@@ -68,7 +68,6 @@ class Running:
     shown: set[str] = field(default_factory=set)
     elsewhere: str = ""
     """The node that has the folders, where it is not this one."""
-    adopted: bool = False
     started: float = 0.0
     again_at: float | None = None
     pause_s: float = _FIRST_AGAIN_S
