@@ -23,8 +23,9 @@ _ROOM = 256 << 10
 _SIZE = mmap.PAGESIZE + 2 * _ROOM
 _SIZED = 0x0002 | 0x0004  # F_SEAL_SHRINK, F_SEAL_GROW
 _SEALS = _SIZED | 0x0010  # F_SEAL_FUTURE_WRITE: our own mapping stays
-MOST_COURSES = mmap.PAGESIZE // 8
-"""Of one agent; it asks the node for more than these."""
+MOST_COURSES = 120
+"""Of one agent, which is given their pages and contents as descriptors in one message (see `Zygote.fork`); it asks the
+node for more than these."""
 
 
 class Page:

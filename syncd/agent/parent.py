@@ -178,7 +178,7 @@ class Parent:
         if not words:
             self._deaf(agent)
         elif words[:1] == b"S":
-            agent.shown.update(agent.courses[number] for number in words[1:2] if number < len(agent.courses))
+            agent.shown.update(agent.courses[place] for place in _places(words[1:]) if place < len(agent.courses))
             agent.elsewhere = ""
         elif words[:1] == b"W":
             agent.elsewhere = _NAME.sub("?", words[1:].decode(errors="replace"))
@@ -302,6 +302,11 @@ class Parent:
                     "the agent of %s ends: nobody has used it for %.0f s", agent.who.name, self._idle_s
                 )
                 self._end(uid)
+
+
+def _places(word: bytes) -> list[int]:
+    """The place that an agent, which is not trusted, names; none if it names none."""
+    return [int(word)] if word.isdigit() else []
 
 
 def _signal(agent: Running, number: signal.Signals) -> None:

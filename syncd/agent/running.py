@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from syncd.agent.become import Student, become
 from syncd.agent.kept import KEEPER, Kept
-from syncd.agent.news import Answers, News
+from syncd.agent.news import MOST_COURSES, Answers, News
 from syncd.agent.service import Told
 from syncd.agent.zygote import Birth, Forked, Life, Zygote
 from syncd.log_fields import about
@@ -25,8 +25,6 @@ LONGEST_HANG_S = 1.0
 LONGEST_NAME = 63
 """Of a node: what fits into a host's name, and into a message to the parent."""
 _COURSES, _PAGE, _DOOR, _ASLEEP, _ANSWERS = "courses", "page ", "door ", "asleep", "answers"
-_MOST_GIVEN = 120
-"""Courses of whom a child is given descriptors (see `Zygote.fork`); it asks the node for those of more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +109,16 @@ def pause_after(lived_s: float, pause_s: float) -> float:
 
 
 def begin(zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int]) -> Forked:
-    """A new agent's process; `pages` are where its courses' versions are posted.  OSError leaves nothing behind."""
+    """A new agent's process; `pages` (MOST_COURSES) are where versions are posted.  OSError leaves nothing behind."""
     asleep, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    opened, given = [asleep], dict(list(pages.items())[:_MOST_GIVEN])
-    fds = {_ASLEEP: asleep, _ANSWERS: agent.answers.fd, **{_PAGE + name: fd for name, fd in given.items()}}
+    opened = [asleep]
+    fds = {_ASLEEP: asleep, _ANSWERS: agent.answers.fd, **{_PAGE + name: fd for name, fd in pages.items()}}
     try:
-        for name, content in list(courses.items())[:_MOST_GIVEN]:
+        for name, content in list(courses.items())[:MOST_COURSES]:
             with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
                 opened.append(os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
                 fds[_DOOR + name] = opened[-1]
-        forked = zygote.fork(agent.who, fds, {_COURSES: list(courses), _PAGE: list(given)})
+        forked = zygote.fork(agent.who, fds, {_COURSES: list(courses), _PAGE: list(pages)})
     except OSError:
         os.close(wake)
         raise
@@ -150,7 +148,7 @@ def living(work: Work) -> Life:
             told = Told(news, fds[_ASLEEP], lambda: _say(say, b"D"))
             given = Given(
                 doors,
-                lambda name: _say(say, b"S%c" % courses.index(name)),
+                lambda name: _say(say, b"S%d" % courses.index(name)),
                 lambda node: _say(say, b"W" + node.encode()[:LONGEST_NAME]),
                 told,
             )

@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 from syncd.agent.become import Student
+from syncd.agent.news import MOST_COURSES
 from syncd.agent.zygote import Birth, Forked, Zygote
 
 ADA = Student("ada", os.getuid(), os.getgid(), (), Path("/home/ada"))
@@ -76,3 +77,17 @@ def test_what_is_too_much_to_tell_is_an_error_and_the_next_child_is_born(zygote:
     born = Born(zygote)
     born.forked.go()
     assert born.said().startswith("ada ")
+
+
+def test_agent_of_the_most_courses_gets_all_its_descriptors(zygote: Zygote) -> None:
+    null = os.open("/dev/null", os.O_WRONLY)
+    read, write = os.pipe()
+    # Their pages and contents, the answers, and what wakes it.
+    forked = zygote.fork(ADA, {"out": write, **{f"{n:03}": null for n in range(2 * MOST_COURSES + 1)}}, {"courses": []})
+    os.close(write)
+    forked.go()
+    with open(read) as said:
+        assert f"'{2 * MOST_COURSES:03}', 'out'" in said.read()
+    forked.hear.close()
+    os.close(forked.pidfd)
+    os.close(null)
