@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from syncd.agent.alone import elsewhere_sentence
 from syncd.agent.asked import Answer, Asked, Wait
@@ -40,8 +40,18 @@ _LONGEST_END_S = 10.0
 """After that long an agent that was told to end is killed."""
 _LOOK_S = 5.0
 
-Courses = Callable[[Student], Mapping[str, Path]]
-"""The courses of which somebody is a member, and where their content lies: by root's own settings."""
+
+class Courses(Protocol):
+    """The node's settings, as they are now."""
+
+    def of(self, who: Student) -> Mapping[str, Path]:
+        """The courses of which somebody is a member, and where their content lies."""
+        ...
+
+    @property
+    def shared_homes(self) -> bool | None:
+        """Whether other nodes have the students' homes, too; None: as their disk says."""
+        ...
 
 
 class Parent:
@@ -104,7 +114,7 @@ class Parent:
         return Wait(who.uid, wait_s)
 
     def _ensure(self, who: Student) -> None:
-        agent, courses = self._agents.get(who.uid), self._courses(who)
+        agent, courses = self._agents.get(who.uid), self._courses.of(who)
         if not courses:
             self._end(who.uid)
             raise NeedsUser(f"{who.name} is a member of no course on this node.")
@@ -143,7 +153,7 @@ class Parent:
             agent.answers = Answers()
             pages = {name: self._herald.page(name).fd for name in list(courses)[:MOST_COURSES]}
             try:
-                forked = begin(self._zygote, agent, courses, pages)
+                forked = begin(self._zygote, agent, courses, pages, self._courses.shared_homes)
             finally:
                 agent.answers.close()
         except OSError as problem:
@@ -241,7 +251,7 @@ class Parent:
         for uid, record in list(self._records.all()):
             try:
                 who = student(record.user)
-                courses = self._courses(who)
+                courses = self._courses.of(who)
             except NeedsUser:
                 self._records.drop(uid)
                 continue
@@ -267,7 +277,7 @@ class Parent:
         now = time.monotonic()
         for agent in list(self._agents.values()):
             if agent.again_at is not None and not agent.pid and agent.again_at <= now:
-                courses = self._courses(agent.who)
+                courses = self._courses.of(agent.who)
                 if courses:
                     self._start(agent, courses)
                 else:

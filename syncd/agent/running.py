@@ -24,7 +24,7 @@ LONGEST_HANG_S = 1.0
 """Who asks something of a folder whose agent crashed gets an error only if the next one takes longer than that."""
 LONGEST_NAME = 63
 """Of a node: what fits into a host's name, and into a message to the parent."""
-_COURSES, _PAGE, _DOOR, _ASLEEP, _ANSWERS = "courses", "page ", "door ", "asleep", "answers"
+_COURSES, _SHARED, _PAGE, _DOOR, _ASLEEP, _ANSWERS = "courses", "shared", "page ", "door ", "asleep", "answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Given:
 
     doors: Mapping[str, int]
     """Descriptors of the courses' content."""
+    shared: bool | None
+    """Whether other machines have the disk of homes, too; None: as the kind of disk says."""
     shown: Callable[[str], None]
     """To be called once a course shows."""
     elsewhere: Callable[[str], None]
@@ -108,8 +110,13 @@ def pause_after(lived_s: float, pause_s: float) -> float:
     return min(pause_s * 2, LONGEST_AGAIN_S)
 
 
-def begin(zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int]) -> Forked:
-    """A new agent's process; `pages` (MOST_COURSES) are where versions are posted.  OSError leaves nothing behind."""
+def begin(
+    zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Mapping[str, int], shared: bool | None
+) -> Forked:
+    """A new agent's process.  OSError leaves nothing behind.
+
+    `pages` (MOST_COURSES) are where versions are posted; `shared`: see `AgentConfig`.
+    """
     asleep, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     opened = [asleep]
     fds = {_ASLEEP: asleep, _ANSWERS: agent.answers.fd, **{_PAGE + name: fd for name, fd in pages.items()}}
@@ -118,7 +125,11 @@ def begin(zygote: Zygote, agent: Running, courses: Mapping[str, Path], pages: Ma
             with contextlib.suppress(OSError):  # not there yet: the agent asks the node for it then
                 opened.append(os.open(content, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
                 fds[_DOOR + name] = opened[-1]
-        forked = zygote.fork(agent.who, fds, {_COURSES: list(courses), _PAGE: list(pages)})
+        forked = zygote.fork(
+            agent.who,
+            fds,
+            {_COURSES: list(courses), _PAGE: list(pages), _SHARED: [] if shared is None else [str(shared)]},
+        )
     except OSError:
         os.close(wake)
         raise
@@ -146,8 +157,10 @@ def living(work: Work) -> Life:
                     os.close(fd)  # it is mapped
             os.environ[KEEPER] = str(say)
             told = Told(news, fds[_ASLEEP], lambda: _say(say, b"D"))
+            shared = next((word == str(True) for word in birth.said[_SHARED]), None)
             given = Given(
                 doors,
+                shared,
                 lambda name: _say(say, b"S%d" % courses.index(name)),
                 lambda node: _say(say, b"W" + node.encode()[:LONGEST_NAME]),
                 told,

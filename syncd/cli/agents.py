@@ -102,14 +102,12 @@ def run(
             raise NeedsUser(
                 "This kernel cannot merge equal memory (it has no /sys/kernel/mm/ksm): leave out --merge-memory."
             )
-        zygote = Zygote(
-            living(_work(node, quiet_s, SoftLimit(soft_limit << 20), courses.config.shared_homes, Times(*lease)))
-        )
+        zygote = Zygote(living(_work(node, quiet_s, SoftLimit(soft_limit << 20), Times(*lease))))
         parent = Parent(
             listener,
             kept,
             groups,
-            courses.of,
+            courses,
             zygote,
             idle_s,
             lambda waiting, running: Herald(node, waiting, running, overlay.notices, overlay.watching),
@@ -165,13 +163,16 @@ class _Courses:
         mine = (course.name for course in self.config.courses if self._members.has(course, peer))
         return {name: store.content(name) for name in mine}
 
+    @property
+    def shared_homes(self) -> bool | None:
+        """Whether other nodes have the students' homes, too; None: as their disk says."""
+        return self.config.shared_homes
+
     def _stamps(self) -> tuple[int, int]:
         return self._path.stat().st_mtime_ns if self._path.exists() else 0, added_stamp(self.config.store)
 
 
-def _work(
-    node: Path, quiet_s: float, limit: SoftLimit, shared: bool | None, lease: Times
-) -> Callable[[Student, Sequence[str], Given], int]:
+def _work(node: Path, quiet_s: float, limit: SoftLimit, lease: Times) -> Callable[[Student, Sequence[str], Given], int]:
     def live(who: Student, courses: Sequence[str], given: Given) -> int:
         config = AgentConfig(
             courses=tuple(FollowedCourse(name, who.home / name) for name in courses),
@@ -183,7 +184,7 @@ def _work(
             shown=given.shown,
             limit=limit,
             told=given.told,
-            shared=shared,
+            shared=given.shared,
             lease=lease,
             elsewhere=given.elsewhere,
         )

@@ -218,6 +218,18 @@ async def test_only_memory_from_before_the_fork_is_offered_to_the_kernel_for_mer
     await told(arrived, story)
 
 
+async def test_homes_that_are_shared_by_now_are_leased_by_the_next_agent(arrived: Class) -> None:
+    def story(hub: Class) -> None:
+        settings, leases = hub.node.root / "node.toml", ".local/state/synced-folders/agent/lease.*"
+        hub.ask("ensure", ADA)
+        assert not list(hub.node.home(ADA).glob(leases))
+        settings.write_text("shared_homes = true\n" + settings.read_text())
+        hub.ask("ensure", BEN)
+        assert len(list(hub.node.home(BEN).glob(leases))) == 1
+
+    await told(arrived, story)
+
+
 async def test_agent_ends_once_its_student_is_gone(arrived: Class) -> None:
     def story(hub: Class) -> None:
         node = hub.node
