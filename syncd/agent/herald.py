@@ -46,6 +46,8 @@ class Agent(Protocol):
     courses: tuple[str, ...]
     answers: Answers
     wake: int
+    started: float
+    """When it was, on the monotonic clock."""
 
     def devices(self) -> Iterable[int]:
         """Of its mounts."""
@@ -77,6 +79,8 @@ class _Course:
     again_at: float = 0.0
     pause_s: float = _FIRST_AGAIN_S
     posted: Posted | None = None
+    posted_s: float = 0.0
+    """When, on the monotonic clock."""
     swept_at: float | None = None
     """When the agents that nobody asked are gone through."""
     visible_s: float = 0.0
@@ -113,9 +117,10 @@ class Herald:
         return self._courses[course].page
 
     def greet(self, agent: Agent) -> None:
-        """Its mounts have changed: a version that was posted before we heard of them may have passed them by."""
-        for device in agent.devices():
-            _write(device, self._notices(None))
+        """It has told of a mount: a version that was posted since it began may have passed that one by."""
+        if any(self._courses[name].posted_s > agent.started for name in agent.courses if name in self._courses):
+            for device in agent.devices():
+                _write(device, self._notices(None))
 
     def done(self, agent: Agent) -> None:
         """An agent that was woken has come as far as it can."""
@@ -197,7 +202,7 @@ class Herald:
 
     def _post(self, name: str, course: _Course, posted: Posted) -> None:
         began = time.monotonic()
-        course.posted, course.swept_at = posted, began + _SWEPT_AFTER_S
+        course.posted, course.posted_s, course.swept_at = posted, began, began + _SWEPT_AFTER_S
         course.visible_s = max(0.0, time.time() - posted.ready_at)
         course.woken.clear()
         if not any(agent.hears and name in agent.courses for agent in self._agents()):
