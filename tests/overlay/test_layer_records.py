@@ -103,3 +103,21 @@ def test_a_rename_that_fails_leaves_no_record(tmp_path: Path) -> None:
     assert log.layer.hidden == set()
     log.append([("hide", "other")])
     assert RecordLog(tmp_path / "log", lambda path: 42).layer.hidden == {b"other"}
+
+
+def test_what_is_appended_during_a_flush_is_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = RecordLog(tmp_path / "log", no_entry)
+    log.append([("hide", "a")])
+    flushes: list[int] = []
+
+    def flush(fd: int) -> None:
+        flushes.append(fd)
+        if len(flushes) == 1:
+            log.append([("hide", "b")])
+
+    monkeypatch.setattr("os.fdatasync", flush)
+    for flushed in (1, 2, 2):
+        log.sync()
+        assert len(flushes) == flushed
+    monkeypatch.undo()
+    log.close()
