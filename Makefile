@@ -5,7 +5,7 @@ CORPUS ?=
 N ?=
 ARGS ?=
 
-.PHONY: demo test test-hub check format bench-merge bench-fs bench-publish bench-class bench-arrival clean
+.PHONY: demo test test-hub check format bench-merge bench-fs bench-publish bench-class bench-arrival bench-spawn bench-reports clean
 
 demo:
 	@.ci/prepare $(if $(findstring --classic,$(ARGS)),classic,demo)
@@ -50,6 +50,14 @@ bench-class:
 bench-arrival:
 	@.ci/prepare test
 	@$(PY) -m tests.bench.bench_class arrival $(if $(N),--views $(N)) $(if $(COURSE),--course "$(COURSE)") $(ARGS)
+
+bench-spawn:
+	@.ci/prepare test
+	@$(PY) -m tests.bench.bench_spawn $(ARGS)
+
+bench-reports:
+	@.ci/prepare test
+	@$(PY) -m tests.bench.bench_reports $(ARGS)
 
 format:
 	@.ci/prepare test

@@ -102,6 +102,7 @@ async def measured(session: aiohttp.ClientSession, url: str, process: int, agent
             await asyncio.sleep(EVERY_S)
 
     await asyncio.gather(*(report(number) for number in range(agents)))  # each has come once
+    out: dict[str, float] = {"agents": agents}
     for watched in (False, True):
         page = asyncio.create_task(look(session, url)) if watched else None
         before, began, slowest = used_s(process), time.monotonic(), 0.0
@@ -116,6 +117,8 @@ async def measured(session: aiohttp.ClientSession, url: str, process: int, agent
         await asyncio.gather(*running, *([page] if page else []), return_exceptions=True)
         how = "with the class's page asked for every second" if watched else "with no page open"
         print(f"{agents} agents, {how}: {share:.1%} of a core, slowest answer {slowest * 1000:.0f} ms")
+        out["core_share_watched" if watched else "core_share"] = round(share, 4)
+    print(json.dumps(out))
 
 
 async def look(session: aiohttp.ClientSession, url: str) -> None:

@@ -1,11 +1,12 @@
-"""What the hook adds to a server's start: `python -m tests.bench.bench_spawn [--starts 8] [--view overlay]`.
+"""What the hook adds to a server's start: `make bench-spawn [ARGS="--starts 8 --view overlay"]`.
 
 A real node that has the course ready; then the hub's own code (`pre_spawn_hook`, LocalAgents) for one person after
-another: their first start, and one more after their server stopped.  Told are medians and the slowest, in milliseconds.
+another: their first start, and one more after their server stopped.  Told are medians and the slowest, in milliseconds; the last line is JSON.
 """
 
 import argparse
 import asyncio
+import json
 import statistics
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from hub_plugin.courses import Course
 from hub_plugin.hooks import after_stop, before_start
 from hub_plugin.settings import AgentSettings
 from syncd.demo.processes import Processes
+from tests.bench.class_figures import figures
 
 
 def main() -> None:
@@ -65,6 +67,7 @@ async def measured(folder: Path, starts: int, view: str) -> None:
             await stopped(spawner)
     for what, found in (("first start", first), ("again", again)):
         print(f"{what}: {statistics.median(found):.0f} ms (slowest {max(found):.0f} ms)")
+    print(json.dumps({"first_ms": figures(first), "again_ms": figures(again)}))
 
 
 if __name__ == "__main__":
