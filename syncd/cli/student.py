@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def agent(
     Without --course all that the student is a member of, each in the home folder.
     """
     kept = [_followed(text) for text in courses or _mine(socket or store_folder() / "node.sock")]
-    teller = _Teller(shown_fd, kept) if shown_fd is not None else None
+    teller = Teller(shown_fd, (course.name for course in kept)) if shown_fd is not None else None
     _run(kept, socket, view, user, quiet_s, ready_file, state_folder() / "agent", _doors(doors), teller, shared)
 
 
@@ -108,20 +108,25 @@ def _doors(texts: tuple[str, ...]) -> dict[str, int]:
     return found
 
 
-class _Teller:
+class Teller:
     """Tells whoever started us, by a byte, that all courses show and we answer: sooner than they could ask."""
 
-    def __init__(self, descriptor: int, courses: list[FollowedCourse]) -> None:
+    def __init__(self, descriptor: int, courses: Iterable[str]) -> None:
+        """`descriptor` is closed once that is told."""
         os.set_inheritable(descriptor, False)
-        self._descriptor, self._missing = descriptor, {"", *(course.name for course in courses)}
+        self._descriptor: int | None = descriptor
+        self._missing = {"", *courses}
 
     def shown(self, course: str) -> None:
-        """A course shows; "": we answer."""
+        """A course shows; "": we answer.  One that is followed later is nothing that they wait for."""
         self._missing.discard(course)
-        if not self._missing:
-            with suppress(OSError):  # who started us may have gone on without us
-                os.write(self._descriptor, b".")
-            os.close(self._descriptor)
+        if self._missing or self._descriptor is None:
+            return
+        # Closed once: from then on the number is another file's.
+        descriptor, self._descriptor = self._descriptor, None
+        with suppress(OSError):  # who started us may have gone on without us
+            os.write(descriptor, b".")
+        os.close(descriptor)
 
 
 def _run(
@@ -133,7 +138,7 @@ def _run(
     ready_file: Path | None,
     state: Path,
     doors: Mapping[str, int] | None = None,
-    teller: _Teller | None = None,
+    teller: Teller | None = None,
     shared: bool | None = None,
 ) -> None:
     config = AgentConfig(
