@@ -1,7 +1,8 @@
 """What the hook adds to a server's start: `make bench-spawn [ARGS="--starts 8 --view overlay"]`.
 
 A real node that has the course ready; then the hub's own code (`pre_spawn_hook`, LocalAgents) for one person after
-another: their first start, and one more after their server stopped.  Told are medians and the slowest, in milliseconds; the last line is JSON.
+another: their first start, and one more after their server stopped.  Told are medians and the slowest, in
+milliseconds; the last line is JSON.
 """
 
 import argparse
